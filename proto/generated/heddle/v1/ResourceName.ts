@@ -1,0 +1,13 @@
+// Original file: proto/heddle/v1/discovery.proto
+
+import type { ResourceType as _heddle_v1_ResourceType, ResourceType__Output as _heddle_v1_ResourceType__Output } from '../../heddle/v1/ResourceType.ts';
+
+export interface ResourceName {
+  'type'?: (_heddle_v1_ResourceType);
+  'name'?: (string);
+}
+
+export interface ResourceName__Output {
+  'type': (_heddle_v1_ResourceType__Output);
+  'name': (string);
+}

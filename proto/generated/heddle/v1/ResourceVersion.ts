@@ -1,0 +1,15 @@
+// Original file: proto/heddle/v1/discovery.proto
+
+import type { ResourceType as _heddle_v1_ResourceType, ResourceType__Output as _heddle_v1_ResourceType__Output } from '../../heddle/v1/ResourceType.ts';
+
+export interface ResourceVersion {
+  'type'?: (_heddle_v1_ResourceType);
+  'name'?: (string);
+  'version'?: (string);
+}
+
+export interface ResourceVersion__Output {
+  'type': (_heddle_v1_ResourceType__Output);
+  'name': (string);
+  'version': (string);
+}

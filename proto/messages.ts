@@ -1,0 +1,33 @@
+// The message types of the wire contract under their plain names: what a decoder returns and an encoder takes,
+// every field present. Types only, so that pure code may import it; loading and coding is discovery.ts's.
+export type { AgentMessage__Output as AgentMessage } from "./generated/heddle/v1/AgentMessage.ts";
+export type { Acknowledge__Output as Acknowledge } from "./generated/heddle/v1/Acknowledge.ts";
+export type { Answer__Output as Answer } from "./generated/heddle/v1/Answer.ts";
+export type { Backend__Output as Backend } from "./generated/heddle/v1/Backend.ts";
+export type { Cluster__Output as Cluster } from "./generated/heddle/v1/Cluster.ts";
+export type { DiscoveryResponse__Output as DiscoveryResponse } from "./generated/heddle/v1/DiscoveryResponse.ts";
+export type { Endpoint__Output as Endpoint } from "./generated/heddle/v1/Endpoint.ts";
+export type { Endpoints__Output as Endpoints } from "./generated/heddle/v1/Endpoints.ts";
+export type { Header__Output as Header } from "./generated/heddle/v1/Header.ts";
+export type { HeaderModifier__Output as HeaderModifier } from "./generated/heddle/v1/HeaderModifier.ts";
+export type { Hello__Output as Hello } from "./generated/heddle/v1/Hello.ts";
+export type { InboundPort__Output as InboundPort } from "./generated/heddle/v1/InboundPort.ts";
+export type { Listener__Output as Listener } from "./generated/heddle/v1/Listener.ts";
+export type { Match__Output as Match } from "./generated/heddle/v1/Match.ts";
+export type { Mirror__Output as Mirror } from "./generated/heddle/v1/Mirror.ts";
+export type { Node__Output as Node } from "./generated/heddle/v1/Node.ts";
+export type { Resource__Output as Resource } from "./generated/heddle/v1/Resource.ts";
+export type { ResourceError__Output as ResourceError } from "./generated/heddle/v1/ResourceError.ts";
+export type { ResourceName__Output as ResourceName } from "./generated/heddle/v1/ResourceName.ts";
+export type { ResourceType__Output as ResourceType } from "./generated/heddle/v1/ResourceType.ts";
+export type { ResourceVersion__Output as ResourceVersion } from "./generated/heddle/v1/ResourceVersion.ts";
+export type { Route__Output as Route } from "./generated/heddle/v1/Route.ts";
+export type { RouteConfiguration__Output as RouteConfiguration } from "./generated/heddle/v1/RouteConfiguration.ts";
+export type { RouteEntry__Output as RouteEntry } from "./generated/heddle/v1/RouteEntry.ts";
+export type { Rule__Output as Rule } from "./generated/heddle/v1/Rule.ts";
+export type { RuleStats__Output as RuleStats } from "./generated/heddle/v1/RuleStats.ts";
+export type { StatsReport__Output as StatsReport } from "./generated/heddle/v1/StatsReport.ts";
+export type { Subscribe__Output as Subscribe } from "./generated/heddle/v1/Subscribe.ts";
+export type { ValueMatch__Output as ValueMatch } from "./generated/heddle/v1/ValueMatch.ts";
+export type { VirtualHost__Output as VirtualHost } from "./generated/heddle/v1/VirtualHost.ts";
+export type { Workload__Output as Workload } from "./generated/heddle/v1/Workload.ts";
