@@ -1,0 +1,21 @@
+// Regular expressions of routes: RE2 syntax, matched against the whole value, in time linear in its length, so that no
+// route can stall a proxy. The only file that knows the engine.
+import { RE2JS } from "re2js";
+
+/** A bound on one compiled expression: repetitions multiply, and a program this long is a mistake or an attack. */
+const maxProgramSize = 10_000;
+
+export interface RegularExpression {
+  readonly source: string;
+  /** Whether the whole of `text` matches. */
+  matches(text: string): boolean;
+}
+
+/** Compiles once. Throws an Error with one line for people when `source` is not RE2 syntax, or is too large. */
+export function compileRegularExpression(source: string): RegularExpression {
+  const expression = RE2JS.compile(source);
+  if (expression.programSize() > maxProgramSize) {
+    throw new Error(`regular expression is too large: ${expression.programSize()} of ${maxProgramSize} instructions`);
+  }
+  return { source, matches: (text) => expression.testExact(text) };
+}
