@@ -1,0 +1,59 @@
+// Character classes of HTTP/1.1 as lookup tables over one octet: RFC 9110 section 5.6, RFC 9112 sections 2 to 5,
+// RFC 3986 section 3. Owns only the classes; what a wrong character means is said by the parsers.
+
+export const TAB = 0x09;
+export const LINE_FEED = 0x0a;
+export const CARRIAGE_RETURN = 0x0d;
+export const SPACE = 0x20;
+
+const ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+function classOf(characters: string, ranges: readonly (readonly [number, number])[] = []): Uint8Array {
+  const table = new Uint8Array(256);
+  for (let index = 0; index < characters.length; index++) table[characters.charCodeAt(index)] = 1;
+  for (const [first, last] of ranges) table.fill(1, first, last + 1);
+  return table;
+}
+
+/** tchar: methods, header names, chunk extension names and values. */
+export const TOKEN = classOf(`!#$%&'*+-.^_\`|~${ALPHANUMERIC}`);
+
+/** Octets of a field value or reason phrase: HTAB, SP, VCHAR, obs-text. */
+export const FIELD_VALUE = classOf("\t", [
+  [0x20, 0x7e],
+  [0x80, 0xff],
+]);
+
+/** Inside a quoted-string of a chunk extension, except DQUOTE and backslash. */
+export const QUOTED_TEXT = classOf("\t !", [
+  [0x23, 0x5b],
+  [0x5d, 0x7e],
+  [0x80, 0xff],
+]);
+
+/**
+ * Octets of a request target: visible ASCII without "#". RFC 3986 allows fewer, but what browsers and curl leave
+ * unescaped (quotes, braces, bars) is harmless to framing; octets above 0x7f and fragments are read differently by
+ * different servers.
+ */
+export const TARGET = classOf("!", [
+  [0x22, 0x22],
+  [0x24, 0x7e],
+]);
+
+/** reg-name without "%": unreserved and sub-delims. */
+export const REGISTERED_NAME = classOf(`-._~!$&'()*+,;=${ALPHANUMERIC}`);
+
+/** Inside the brackets of an IP literal: IPv6 with an embedded IPv4, or IPvFuture. */
+export const IP_LITERAL = classOf(`:-._~!$&'()*+,;=${ALPHANUMERIC}`);
+
+/** 0 to 15, or 255 for what is no hexadecimal digit. */
+export const HEXADECIMAL = new Uint8Array(256).fill(255);
+for (let digit = 0; digit < 16; digit++) {
+  HEXADECIMAL[digit.toString(16).charCodeAt(0)] = digit;
+  HEXADECIMAL[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
+}
+
+/** ASCII lower case of every octet. */
+export const LOWER = new Uint8Array(256);
+for (let octet = 0; octet < 256; octet++) LOWER[octet] = octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet;
