@@ -26,7 +26,7 @@
 // 7.1.1 knows it only for reading old senders, and llhttp refuses it too.
 import { CARRIAGE_RETURN, FIELD_VALUE, HEXADECIMAL, LINE_FEED, QUOTED_TEXT, SPACE, TAB, TOKEN } from "./characters.ts";
 import { HeaderId, LONGEST_HEADER_NAME, headerIdOf } from "./header-names.ts";
-import { type Refusal, type RefusalReason, refuseRequest, refuseResponse } from "./refusal.ts";
+import { type Refusal, type RefusalReason, refuseRequest } from "./refusal.ts";
 
 const SIZE_FIRST = 0;
 const SIZE = 1;
@@ -74,9 +74,9 @@ export const DEFAULT_MAX_TRAILERS = 100;
 /** Told where the content is, span by span, in order. Spans are valid during the call only. */
 export interface ChunkSink {
   /** Octets of chunk data. */
-  chunkData(bytes: Uint8Array, start: number, end: number): void;
+  onData(bytes: Uint8Array, start: number, end: number): void;
   /** Octets of the trailer section: its lines and the empty line at the end. */
-  trailerData(bytes: Uint8Array, start: number, end: number): void;
+  onTrailerData?(bytes: Uint8Array, start: number, end: number): void;
 }
 
 /**
@@ -114,10 +114,9 @@ const forbiddenTrailers: ReadonlySet<number> = new Set<number>([
 ]);
 
 export class ChunkedScanner {
-  /** Set when scan returned -1; the scanner then stays refused until reset. */
+  /** Set when scan returned -1, with the status for a request; the scanner then stays refused until reset. */
   failure: Refusal | null = null;
 
-  readonly #isRequest: boolean;
   readonly #maxChunkExtensionBytes: number;
   readonly #maxExtensionBytes: number;
   readonly #maxTrailerBytes: number;
@@ -135,8 +134,7 @@ export class ChunkedScanner {
   readonly #name = new Uint8Array(LONGEST_HEADER_NAME + 1);
   #nameLength = 0;
 
-  constructor(kind: "request" | "response", limits: ChunkedLimits = {}) {
-    this.#isRequest = kind === "request";
+  constructor(limits: ChunkedLimits = {}) {
     this.#maxChunkExtensionBytes = limits.maxChunkExtensionBytes ?? DEFAULT_MAX_CHUNK_EXTENSION_BYTES;
     this.#maxExtensionBytes = limits.maxExtensionBytes ?? DEFAULT_MAX_EXTENSION_BYTES;
     this.#maxTrailerBytes = limits.maxTrailerBytes ?? DEFAULT_MAX_TRAILER_BYTES;
@@ -167,7 +165,7 @@ export class ChunkedScanner {
     while (position < end && this.#state !== DONE) {
       if (this.#state === DATA) {
         const dataEnd = Math.min(end, position + this.#remaining);
-        if (sink !== undefined) sink.chunkData(bytes, position, dataEnd);
+        if (sink !== undefined) sink.onData(bytes, position, dataEnd);
         this.#remaining -= dataEnd - position;
         position = dataEnd;
         if (this.#remaining === 0) this.#state = DATA_CR;
@@ -175,7 +173,7 @@ export class ChunkedScanner {
         const from = position;
         position = this.#scanTrailers(bytes, position, end);
         if (position < 0) return -1;
-        if (sink !== undefined) sink.trailerData(bytes, from, position);
+        sink?.onTrailerData?.(bytes, from, position);
       } else {
         const octet = bytes[position] as number;
         const reason = this.#state >= EXTENSION ? this.#extension(octet) : this.#delimiter(octet);
@@ -318,7 +316,7 @@ export class ChunkedScanner {
 
   #refuse(octet: number, reason: RefusalReason): -1 {
     const named = octet === LINE_FEED && reason !== "bad_chunk_end" ? "bare_line_feed" : reason;
-    this.failure = this.#isRequest ? refuseRequest(named) : refuseResponse(named);
+    this.failure = refuseRequest(named);
     return -1;
   }
 }

@@ -17,15 +17,7 @@
 import { CARRIAGE_RETURN, FIELD_VALUE, LINE_FEED, SPACE, TAB, TOKEN } from "./characters.ts";
 import { headerIdOf } from "./header-names.ts";
 import { interpretRequest, interpretResponse } from "./message-framing.ts";
-import {
-  HEADER_STRIDE,
-  LINE_END,
-  LINE_START,
-  type MessageHead,
-  NAME_END,
-  VALUE_END,
-  VALUE_START,
-} from "./message-head.ts";
+import { HEADER_STRIDE, LINE_END, LINE_START, MessageHead, NAME_END, VALUE_END, VALUE_START } from "./message-head.ts";
 import { type Refusal, type RefusalReason, refuseRequest, refuseResponse } from "./refusal.ts";
 import { readTarget } from "./request-target.ts";
 import { REASON_START, StartLine } from "./start-line.ts";
@@ -82,7 +74,7 @@ export class HeadParser {
   #nameEnd = 0;
   #valueStart = 0;
 
-  constructor(kind: "request" | "response", head: MessageHead, limits: HeadLimits = {}) {
+  constructor(kind: "request" | "response", head = new MessageHead(), limits: HeadLimits = {}) {
     this.head = head;
     this.#isRequest = kind === "request";
     this.#maxHeadBytes = limits.maxHeadBytes ?? DEFAULT_MAX_HEAD_BYTES;

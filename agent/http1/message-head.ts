@@ -86,6 +86,14 @@ export class MessageHead {
     return this.#host;
   }
 
+  /** Seconds that the sender keeps an idle connection, from Keep-Alive: timeout=N; 0 when it does not say. */
+  get keepAliveTimeoutSeconds(): number {
+    const index = this.indexOf(HeaderId.KEEP_ALIVE);
+    if (index < 0) return 0;
+    const timeout = /(?:^|[,; \t])timeout[ \t]*=[ \t]*"?(\d{1,9})/i.exec(this.valueAt(index));
+    return timeout === null ? 0 : Number(timeout[1]);
+  }
+
   /** The target in origin-form (RFC 9112 section 3.2.1), for an upstream that is an origin; "*" stays. */
   get originTarget(): string {
     if (this.targetForm !== "absolute") return this.target;
