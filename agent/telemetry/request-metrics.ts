@@ -9,6 +9,8 @@ import { RequestFamily } from "./request-series.ts";
 import { RuleStatsReport } from "./rule-stats.ts";
 import type { RuleStats } from "./rule-stats.ts";
 
+export type { RequestCounter } from "./request-series.ts";
+
 /** The `version` of requests that no endpoint served: the backend was invalid or had none. */
 export const unknownVersion = "unknown";
 
