@@ -16,7 +16,7 @@ interface OrderedEntry extends TableEntry {
 }
 
 /** Up to here a scan is cheaper than slicing and hashing the path. Measured by bench/route-match.ts. */
-const maxScannedEntries = 24;
+const maxScannedEntries = 4;
 
 /** Immutable. */
 export class VirtualHost {

@@ -33,7 +33,10 @@ export interface CompiledListener {
   readonly cluster: CompiledCluster | null;
 }
 
-/** What matching may ask of a request. The HTTP/1.1 head is one; allocation only where a rule really asks. */
+/**
+ * What matching may ask of a request. The HTTP/1.1 head is one; allocation only where a rule really asks. Strings hold
+ * one character per byte (latin1), as they were on the wire.
+ */
 export interface MatchableRequest {
   readonly method: string;
   /** Host without port, lower case. */
@@ -87,7 +90,7 @@ export interface CompiledBackend {
 export interface HeaderEdit {
   /** Lower-case names. */
   readonly drop: readonly string[];
-  /** "Name: value\r\n" lines, ready to be written. */
+  /** "Name: value\r\n" lines, one character per byte: to be written as latin1. */
   readonly append: string;
 }
 
