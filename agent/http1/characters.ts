@@ -57,3 +57,33 @@ for (let digit = 0; digit < 16; digit++) {
 /** ASCII lower case of every octet. */
 export const LOWER = new Uint8Array(256);
 for (let octet = 0; octet < 256; octet++) LOWER[octet] = octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet;
+
+// Reads all pass through one buffer, so one view of it is kept; whoever reads elsewhere pays for a view now and then.
+let viewed = new Uint8Array(0);
+let view = new DataView(viewed.buffer);
+
+/**
+ * The first position in bytes[start, limit) whose octet is not of FIELD_VALUE, or `limit`. Four octets at a time, because
+ * values are most of a head: a word is skipped when no octet is a control character or DEL.
+ */
+export function endOfFieldValue(bytes: Uint8Array, start: number, limit: number): number {
+  if (bytes !== viewed) {
+    viewed = bytes;
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+  let position = start;
+  for (;;) {
+    while (position + 4 <= limit) {
+      const word = view.getInt32(position, true);
+      const flipped = word ^ 0x7f7f7f7f;
+      // The high bit of each octet that is below 0x20, or equal to 0x7f (and, rarely, of one after such an octet).
+      const controls = ((word - 0x20202020) & ~word) | ((flipped - 0x01010101) & ~flipped);
+      if ((controls & 0x80808080) !== 0) break;
+      position += 4;
+    }
+    const wordEnd = Math.min(position + 4, limit);
+    while (position < wordEnd && FIELD_VALUE[bytes[position] as number] === 1) position++;
+    // Past a tab or a word that only looked bad the fast loop goes on.
+    if (position < wordEnd || position === limit) return position;
+  }
+}

@@ -14,7 +14,7 @@
 //   HEAD_LF      | LF                        | (complete)   | bare_carriage_return
 //
 // A bare LF is bare_line_feed in every state. One empty line before a request line is skipped (RFC 9112 section 2.2).
-import { CARRIAGE_RETURN, FIELD_VALUE, LINE_FEED, SPACE, TAB, TOKEN } from "./characters.ts";
+import { CARRIAGE_RETURN, LINE_FEED, SPACE, TAB, TOKEN, endOfFieldValue } from "./characters.ts";
 import { headerIdOf } from "./header-names.ts";
 import { interpretRequest, interpretResponse } from "./message-framing.ts";
 import { HEADER_STRIDE, LINE_END, LINE_START, MessageHead, NAME_END, VALUE_END, VALUE_START } from "./message-head.ts";
@@ -223,7 +223,7 @@ export class HeadParser {
         state = VALUE;
       }
       if (state === VALUE) {
-        while (position < limit && FIELD_VALUE[bytes[position] as number] === 1) position++;
+        position = endOfFieldValue(bytes, position, limit);
         if (position === limit) break;
         if (bytes[position] !== CARRIAGE_RETURN) return this.#refuseAt(bytes[position], "bad_header_value");
         position++;

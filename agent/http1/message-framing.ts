@@ -73,9 +73,10 @@ export function interpretResponse(
   const status = head.statusCode;
   head.contentLength = 0;
   if (status < 200 || status === 204 || (requestMethod === "CONNECT" && status < 300)) {
-    // RFC 9112 section 6.3 rules 1 and 2: no content, whatever is said. A Content-Length is dropped, many send it with 204;
-    // a Transfer-Encoding promises chunks that some recipients would go and read.
+    // RFC 9112 section 6.3 rules 1 and 2: no content, whatever is said. Content-Length: 0 is dropped, many send it with
+    // 204; what promises content is refused, for some recipients would go and read it.
     if (transferEncoding >= 0) return "transfer_encoding_without_body";
+    if (contentLength > 0) return "content_length_without_body";
     if (contentLengthIndex >= 0) head.flags[contentLengthIndex] = HOP_BY_HOP;
     head.framing = "none";
   } else if (status === 304 || requestMethod === "HEAD") {
@@ -178,15 +179,19 @@ function readContentLength(head: MessageHead, bytes: Uint8Array, base: number, i
 }
 
 function readHost(head: MessageHead, bytes: Uint8Array, base: number): RefusalReason | null {
-  if (host < 0) return head.versionMinor === 1 ? "missing_host" : null;
+  const ofTarget = head.targetForm === "absolute" || head.targetForm === "authority";
+  if (host < 0) {
+    if (!ofTarget) head.authority = "";
+    return head.versionMinor === 1 ? "missing_host" : null;
+  }
   const start = head.offsets[host * HEADER_STRIDE + VALUE_START] as number;
   const end = head.offsets[host * HEADER_STRIDE + VALUE_END] as number;
+  const value = head.text.slice(start, end);
+  // Most often it is that of the request before, which was found valid.
+  if (value === head.authority) return null;
   if (!isAuthority(bytes, base + start, base + end)) return "bad_host";
-  if (head.targetForm === "origin" || head.targetForm === "asterisk") {
-    head.authority = head.text.slice(start, end);
-  } else if (head.text.slice(start, end) !== head.authority) {
-    head.flags[host] = REPLACED_HOST;
-  }
+  if (ofTarget) head.flags[host] = REPLACED_HOST;
+  else head.authority = value;
   return null;
 }
 

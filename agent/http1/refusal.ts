@@ -32,6 +32,7 @@ const STATUS_OF_REASON = {
   unsupported_transfer_encoding: 501,
   transfer_encoding_in_http_1_0: 400,
   transfer_encoding_without_body: 400,
+  content_length_without_body: 400,
   content_in_connect: 400,
   bad_connection_option: 400,
   too_many_connection_options: 431,

@@ -69,7 +69,7 @@ function isPort(bytes: Uint8Array, start: number, end: number): boolean {
 }
 
 /**
- * Sets target, targetForm, path, query and authority of `head`; head.method and head.text are set already. `start`,
+ * Sets target, targetForm, path and query of `head`, and authority if the target has one; head.method and head.text are set already. `start`,
  * `end` and `queryMark` (of the first "?", -1 without) are offsets in head.text, which is at `base` in `bytes`.
  */
 export function readTarget(
@@ -81,7 +81,6 @@ export function readTarget(
   queryMark: number,
 ): RefusalReason | null {
   const { text } = head;
-  head.authority = "";
   head.target = text.slice(start, end);
   if (head.method === "CONNECT") return readConnectTarget(head, bytes, base + start, base + end);
   if (bytes[base + start] === SLASH) {
