@@ -1,0 +1,475 @@
+// The life of one request, top to bottom: match, request filters, mirror, dispatch (pick, pool, replay), response
+// filters, finish, log. Protocol adapters on either side feed it: the downstream connection calls start, onRequestBody,
+// onRequestAborted and onResponseDrain; the upstream connection calls the UpstreamHandler methods. One exchange belongs
+// to one downstream connection and is used for its requests in turn, so that a request allocates none.
+//
+//   idle --start--> resolving --frontend known--> dispatching --connected--> sent --final head--> responding --> idle
+//   resolving, dispatching, sent --local reply--> idle
+//   dispatching --connect failure--> dispatching (one replay) or local reply
+//   sent --reset of a reused connection before any response byte--> dispatching (one replay) or local reply
+//   responding --upstream failure--> idle, the downstream connection is reset: its head is out, nothing else is honest
+//   any --client gone--> idle, upstream and copies are aborted
+import { ChunkedScanner } from "../http1/chunked-scanner.ts";
+import type { MessageHead } from "../http1/message-head.ts";
+import type { CompiledBackend, CompiledCluster, CompiledListener, CompiledRule } from "../snapshot/compiled.ts";
+import type { Replay } from "../telemetry/spans.ts";
+import type { Trace } from "../telemetry/trace-context.ts";
+import type { ClusterState, EndpointState } from "../upstream/cluster-manager.ts";
+import { pickEndpoint } from "../upstream/load-balancer.ts";
+import { latin1 } from "../transport/latin1.ts";
+import type { UpstreamConnection, UpstreamFailure, UpstreamHandler } from "../upstream/upstream-connection.ts";
+import type { Direction } from "./direction.ts";
+import type { Downstream } from "./downstream.ts";
+import { renderRequest, renderResponse } from "./heads.ts";
+import type { LocalReplyReason } from "./local-reply.ts";
+import { localReplyStatus, renderLocalReply } from "./local-reply.ts";
+import type { MirrorCopy } from "./mirror.ts";
+import { startMirrors } from "./mirror.ts";
+import type { ProxyContext } from "./proxy-context.ts";
+import { reportExchange } from "./request-report.ts";
+import type { UpgradeOwner } from "./upgrade.ts";
+import { carryUpgrade } from "./upgrade.ts";
+
+/** Body bytes that are held while no upstream connection stands, and for a replay. The rest stays with the client. */
+const maxHeldBytes = 64 * 1024;
+
+/** Up to this size a body travels in the same write as its head. */
+const maxInlineBytes = 16 * 1024;
+
+type Phase = "idle" | "resolving" | "dispatching" | "sent" | "responding";
+
+export class Exchange implements UpstreamHandler, UpgradeOwner {
+  readonly context: ProxyContext;
+  readonly direction: Direction;
+  readonly downstream: Downstream;
+
+  // What the request turned out to be; read by filters, mirrors and the report.
+  startedMs = 0;
+  firstResponseMs = 0;
+  generation = "";
+  listener: CompiledListener | null = null;
+  rule: CompiledRule | null = null;
+  backend: CompiledBackend | null = null;
+  /** Where it is sent: the drawn backend's cluster, or the implicit or passed-through one. */
+  cluster: CompiledCluster | null = null;
+  clusterState: ClusterState | null = null;
+  endpoint: EndpointState | null = null;
+  trace: Trace | null = null;
+  /** 0 until a response head, real or local, is out. */
+  statusCode = 0;
+  localReason: LocalReplyReason | "" = "";
+  /** At most one. */
+  replays: readonly Replay[] = noReplays;
+  /** Of the span whose child the endpoint's will be; "" when tracing is off. */
+  upstreamSpanId = "";
+  requestBytes = 0;
+  responseBytes = 0;
+
+  #phase: Phase = "idle";
+  #upstream: UpstreamConnection | null = null;
+  #dialling: UpstreamConnection | null = null;
+  #copies: readonly MirrorCopy[] | null = null;
+  #held: Buffer | null = null;
+  /** Everything received so far is in #held. */
+  #heldAll = false;
+  #requestComplete = false;
+  #closeAfter = false;
+  /** Only for a client that cannot read chunks. */
+  #dechunker: ChunkedScanner | null = null;
+
+  constructor(context: ProxyContext, direction: Direction, downstream: Downstream) {
+    this.context = context;
+    this.direction = direction;
+    this.downstream = downstream;
+  }
+
+  get active(): boolean {
+    return this.#phase !== "idle";
+  }
+
+  // --- match -------------------------------------------------------------------------------------------------------
+
+  /** A request head has arrived, with what came of its body in the same read. False: do not read more of the body. */
+  start(bytes: Buffer, bodyStart: number, bodyEnd: number, requestComplete: boolean): boolean {
+    this.#reset();
+    this.#phase = "resolving";
+    this.#requestComplete = requestComplete;
+    this.requestBytes = bodyEnd - bodyStart;
+    const { head } = this.downstream;
+    this.startedMs = this.context.now();
+    const { traces } = this.context;
+    if (traces !== null) {
+      const trace = traces.decide(head);
+      this.trace = trace;
+      this.upstreamSpanId = this.direction.name === "gateway" ? traces.childSpanId(trace) : trace.spanId;
+    }
+    const resolved = this.direction.resolve(this, head);
+    if (resolved === "waiting") {
+      this.#hold(bytes, bodyStart, bodyEnd);
+      return requestComplete;
+    }
+    this.#route(resolved, bytes, bodyStart, bodyEnd);
+    return requestComplete || !this.#awaitsConnection;
+  }
+
+  /** The direction knows now where the request belongs; only after it has answered "waiting". */
+  resolved(resolution: LocalReplyReason | null): void {
+    if (this.#phase !== "resolving") return;
+    const held = this.#held ?? nothing;
+    this.#route(resolution, held, 0, held.length);
+    if (!this.#awaitsConnection) this.downstream.resumeRequest();
+  }
+
+  get #awaitsConnection(): boolean {
+    return this.#phase === "resolving" || this.#phase === "dispatching";
+  }
+
+  #route(refusal: LocalReplyReason | null, bytes: Buffer, bodyStart: number, bodyEnd: number): void {
+    if (refusal !== null) return this.replyLocally(refusal);
+    const { head } = this.downstream;
+    const { listener } = this;
+    if (listener !== null) {
+      if (listener.routes === null) {
+        this.cluster = listener.cluster;
+      } else {
+        const rule = listener.routes.match(head);
+        if (rule === null) return this.replyLocally("no_route");
+        this.rule = rule;
+        if (rule.unsupported !== "") return this.replyLocally("unsupported_rule", rule.unsupported);
+        const backend = rule.split === null ? undefined : rule.backends[rule.split.next()];
+        if (backend === undefined) return this.replyLocally("no_backend");
+        this.backend = backend;
+        if (backend.mirrors.length > 0 && head.upgrade !== "websocket") {
+          this.#copies = startMirrors(this, head, bytes, bodyStart, bodyEnd, this.#requestComplete);
+        }
+        if (backend.cluster === null) return this.replyLocally("invalid_backend", backend.invalidReason);
+        this.cluster = backend.cluster;
+      }
+    }
+    if (this.clusterState === null) {
+      if (this.cluster === null) return this.replyLocally("no_listener");
+      if (this.cluster.protocol !== "http1") return this.replyLocally("unsupported_protocol", this.cluster.protocol);
+      this.clusterState = this.context.clusters.stateOf(this.cluster);
+    }
+    this.#dispatch(bytes, bodyStart, bodyEnd, null);
+  }
+
+  // --- dispatch ----------------------------------------------------------------------------------------------------
+
+  #dispatch(bytes: Buffer, bodyStart: number, bodyEnd: number, exclude: EndpointState | null): void {
+    const { clusterState, context } = this;
+    if (clusterState === null) return;
+    const endpoint = pickEndpoint(clusterState, this.startedMs, context.random, exclude);
+    if (endpoint === null) return this.replyLocally("no_endpoint");
+    this.endpoint = endpoint;
+    endpoint.activeRequests++;
+    this.#phase = "dispatching";
+    if (this.downstream.head.upgrade === "websocket") return this.#carryUpgrade(endpoint);
+    this.#body = bytes;
+    this.#bodyStart = bodyStart;
+    this.#bodyEnd = bodyEnd;
+    this.#dialling = endpoint.pool.acquire(this, this.replays.length > 0);
+    this.#body = null;
+    if (this.#phase === "dispatching" && this.#held === null) this.#hold(bytes, bodyStart, bodyEnd);
+  }
+
+  #carryUpgrade(endpoint: EndpointState): void {
+    const { downstream, backend } = this;
+    const { head, stream } = downstream;
+    this.#tunnelFirst ??= downstream.takeKept();
+    const request = {
+      stream,
+      endpoint,
+      text: renderRequest(this, head),
+      target: head.originTarget,
+      first: this.#tunnelFirst,
+      responseEdit: backend?.responseEdit ?? null,
+      connectTimeoutMs: endpoint.pool.options.connectTimeoutMs,
+    };
+    downstream.upgrade(carryUpgrade(request, this));
+    downstream.resumeRequest();
+  }
+
+  /** Bytes of the upgraded protocol that came before the upgrade was answered. */
+  #tunnelFirst: Buffer | null = null;
+
+  onUpgradeAnswered(statusCode: number): void {
+    this.#phase = "responding";
+    this.statusCode = statusCode;
+    this.firstResponseMs = this.context.now();
+    if (statusCode === 101) this.context.metrics.tunnels.value++;
+  }
+
+  onUpgradeClosed(): void {
+    if (this.#phase === "idle") return;
+    if (this.statusCode === 101) this.context.metrics.tunnels.value--;
+    this.#finish("");
+  }
+
+  /** The bytes of the read that is being handled, for an onConnected that comes before acquire returns. */
+  #body: Buffer | null = null;
+  #bodyStart = 0;
+  #bodyEnd = 0;
+
+  onConnected(connection: UpstreamConnection): void {
+    this.#dialling = null;
+    this.#upstream = connection;
+    this.#phase = "sent";
+    const { head } = this.downstream;
+    const text = renderRequest(this, head);
+    const immediate = this.#body !== null;
+    const bytes = this.#body ?? this.#held ?? nothing;
+    const start = immediate ? this.#bodyStart : 0;
+    const end = immediate ? this.#bodyEnd : bytes.length;
+    const size = end - start;
+    if (immediate && size > 0 && this.#requestComplete && this.#held === null && isIdempotent(head.method)) {
+      this.#hold(bytes, start, end);
+    }
+    if (size === 0) {
+      connection.sendRequest(text, head.method, this.#requestComplete);
+    } else if (size <= maxInlineBytes) {
+      connection.sendRequest(text + latin1(bytes, start, end), head.method, this.#requestComplete);
+    } else {
+      connection.sendRequest(text, head.method, false);
+      connection.sendRequestBody(bytes, start, end, this.#requestComplete);
+    }
+    if (!immediate) this.downstream.resumeRequest();
+  }
+
+  /** More of the request body. False: do not read more until resumeRequest(). */
+  onRequestBody(bytes: Buffer, start: number, end: number, complete: boolean): boolean {
+    this.requestBytes += end - start;
+    this.#requestComplete = complete;
+    this.#heldAll = false;
+    if (this.#copies !== null) feedCopies(this.#copies, bytes, start, end, complete);
+    return this.#upstream === null ? true : this.#upstream.sendRequestBody(bytes, start, end, complete);
+  }
+
+  onRequestDrain(): void {
+    this.downstream.resumeRequest();
+  }
+
+  /** The client is gone, or what it sent is no HTTP any more; nothing can be answered. */
+  onRequestAborted(): void {
+    if (this.#phase === "idle" || (this.statusCode === 101 && this.#phase === "responding")) return;
+    for (const copy of this.#copies ?? []) copy.abort("client-abort");
+    this.#abandonUpstream();
+    this.#finish("client-abort");
+  }
+
+  // --- failure and replay ------------------------------------------------------------------------------------------
+
+  onUpstreamFailure(failure: UpstreamFailure): void {
+    if (this.#phase === "idle") return;
+    this.#upstream = null;
+    this.#dialling = null;
+    this.downstream.upgrade(null);
+    if (this.#phase === "responding") {
+      this.#finish(failure.kind);
+      this.downstream.reset();
+      return;
+    }
+    if (this.#mayReplay(failure)) {
+      const held = this.#held ?? nothing;
+      const failed = this.endpoint;
+      const reason = failure.kind === "reset" ? "reset" : "connect-failure";
+      this.replays = [{ timeMs: performance.timeOrigin + this.context.now(), reason, endpoint: failed?.key ?? "" }];
+      this.context.metrics.replays.with(reason).value++;
+      this.#leaveEndpoint();
+      this.#dispatch(held, 0, held.length, failed);
+      return;
+    }
+    this.replyLocally(failureReason(failure), failure.message);
+  }
+
+  /**
+   * One replay, never more: after a connect failure any method, because nothing was sent; after the reset of a reused
+   * connection idempotent methods whose whole body is still held (RFC 9112 section 9.3.1).
+   */
+  #mayReplay(failure: UpstreamFailure): boolean {
+    if (this.replays.length > 0) return false;
+    switch (failure.kind) {
+      case "connect-failed":
+      case "connect-timeout":
+        return true;
+      case "reset":
+        if (!failure.reused || !isIdempotent(this.downstream.head.method)) return false;
+        return this.requestBytes === 0 ? this.#requestComplete : this.#heldAll && this.#requestComplete;
+      case "overflow":
+      case "bad-response":
+        return false;
+    }
+  }
+
+  // --- response ----------------------------------------------------------------------------------------------------
+
+  onInformational(head: MessageHead): void {
+    if (this.downstream.head.versionMinor === 1) this.downstream.send(renderResponse(this, head, ""));
+  }
+
+  onResponse(head: MessageHead, bytes: Buffer, bodyStart: number, bodyEnd: number, complete: boolean): boolean {
+    this.#phase = "responding";
+    this.statusCode = head.statusCode;
+    this.firstResponseMs = this.context.now();
+    const { downstream } = this;
+    const request = downstream.head;
+    const oldClient = request.versionMinor === 0;
+    const delimited = head.framing !== "close" && !(oldClient && head.framing === "chunked");
+    this.#closeAfter = !delimited || downstream.mustClose;
+    const connection = this.#closeAfter ? "close" : oldClient ? "keep-alive" : "";
+    const text = renderResponse(this, head, connection);
+    if (oldClient && head.framing === "chunked") this.#dechunker = new ChunkedScanner();
+    this.responseBytes = bodyEnd - bodyStart;
+    let ready: boolean;
+    if (bodyEnd === bodyStart) {
+      ready = downstream.send(text);
+    } else if (this.#dechunker === null && bodyEnd - bodyStart <= maxInlineBytes) {
+      ready = downstream.send(text + latin1(bytes, bodyStart, bodyEnd));
+    } else {
+      downstream.send(text);
+      ready = this.#sendBody(bytes, bodyStart, bodyEnd);
+    }
+    if (complete) this.#completeResponse();
+    return ready || complete;
+  }
+
+  onResponseBody(bytes: Buffer, start: number, end: number, complete: boolean): boolean {
+    this.responseBytes += end - start;
+    const ready = end > start ? this.#sendBody(bytes, start, end) : true;
+    if (complete) this.#completeResponse();
+    return ready || complete;
+  }
+
+  #sendBody(bytes: Buffer, start: number, end: number): boolean {
+    const dechunker = this.#dechunker;
+    if (dechunker === null) return this.downstream.sendBody(bytes, start, end);
+    dechunker.scan(bytes, start, end, this.downstream);
+    return !this.downstream.congested;
+  }
+
+  /** The client has taken what was written; read on upstream. */
+  onResponseDrain(): void {
+    this.#upstream?.resumeResponse();
+  }
+
+  #completeResponse(): void {
+    // An early response: the endpoint does not want the rest of the request, which its connection cannot survive.
+    if (!this.#requestComplete) this.#upstream?.abort();
+    this.#upstream = null;
+    const close = this.#closeAfter;
+    this.#finish("");
+    this.downstream.completeResponse(close);
+  }
+
+  /** Answers by the proxy itself. Not once a response head is out. */
+  replyLocally(reason: LocalReplyReason, detail?: string): void {
+    const { downstream } = this;
+    this.#abandonUpstream();
+    this.localReason = reason;
+    this.statusCode = localReplyStatus(reason);
+    this.context.metrics.localReplies.with(reason).value++;
+    const close = downstream.mustClose || !this.#requestComplete;
+    const { head } = downstream;
+    const connection = close ? "close" : head.versionMinor === 0 ? "keep-alive" : "";
+    const text = renderLocalReply(reason, { detail, connection, withoutBody: head.method === "HEAD" });
+    this.#finish(reason);
+    downstream.send(text);
+    downstream.completeResponse(close);
+  }
+
+  // --- finish ------------------------------------------------------------------------------------------------------
+
+  #finish(error: string): void {
+    this.#phase = "idle";
+    this.#leaveEndpointCount();
+    reportExchange(this, error);
+    this.#held = null;
+    this.#copies = null;
+    this.#upstream = null;
+    this.#dialling = null;
+  }
+
+  #abandonUpstream(): void {
+    this.#upstream?.abort();
+    this.#dialling?.abort();
+    this.#upstream = null;
+    this.#dialling = null;
+  }
+
+  #leaveEndpointCount(): void {
+    if (this.endpoint !== null) this.endpoint.activeRequests--;
+  }
+
+  #leaveEndpoint(): void {
+    this.#leaveEndpointCount();
+    this.endpoint = null;
+  }
+
+  #hold(bytes: Buffer, start: number, end: number): void {
+    const size = end - start;
+    if (size > maxHeldBytes) return;
+    this.#held = size === 0 ? null : Buffer.copyBytesFrom(bytes, start, size);
+    this.#heldAll = true;
+  }
+
+  #reset(): void {
+    this.listener = null;
+    this.rule = null;
+    this.backend = null;
+    this.cluster = null;
+    this.clusterState = null;
+    this.endpoint = null;
+    this.trace = null;
+    this.statusCode = 0;
+    this.firstResponseMs = 0;
+    this.localReason = "";
+    this.replays = noReplays;
+    this.upstreamSpanId = "";
+    this.requestBytes = 0;
+    this.responseBytes = 0;
+    this.#held = null;
+    this.#heldAll = false;
+    this.#copies = null;
+    this.#closeAfter = false;
+    this.#dechunker = null;
+    this.#tunnelFirst = null;
+  }
+}
+
+const nothing = Buffer.alloc(0);
+const noReplays: readonly Replay[] = [];
+
+function feedCopies(copies: readonly MirrorCopy[], bytes: Buffer, start: number, end: number, complete: boolean): void {
+  const owned = Buffer.copyBytesFrom(bytes, start, end - start);
+  for (const copy of copies) copy.onBody(owned, complete);
+}
+
+/** RFC 9110 section 9.2.2. */
+function isIdempotent(method: string): boolean {
+  switch (method) {
+    case "GET":
+    case "HEAD":
+    case "OPTIONS":
+    case "PUT":
+    case "DELETE":
+    case "TRACE":
+      return true;
+    default:
+      return false;
+  }
+}
+
+function failureReason(failure: UpstreamFailure): LocalReplyReason {
+  switch (failure.kind) {
+    case "connect-failed":
+      return "connect_failed";
+    case "connect-timeout":
+      return "connect_timeout";
+    case "overflow":
+      return "upstream_overflow";
+    case "reset":
+      return "upstream_reset";
+    case "bad-response":
+      return "bad_response";
+  }
+}

@@ -1,0 +1,217 @@
+// WebSocket upgrades, carried by http2-proxy over a Duplex on our socket. Routing, filters, endpoint choice and replay
+// are the exchange's as for any request; the heads are written by our own codec, so that Host, case, order and
+// duplicates are what a plain request would have got. A connection that is upgraded keeps its endpoint whatever the
+// configuration becomes.
+import { EventEmitter } from "node:events";
+import http from "node:http";
+import { Duplex } from "node:stream";
+import http2Proxy from "http2-proxy";
+import type { ByteReader, ByteStream } from "../transport/byte-stream.ts";
+import type { EndpointState } from "../upstream/cluster-manager.ts";
+import type { UpstreamFailure } from "../upstream/upstream-connection.ts";
+import type { HeaderEdit } from "../snapshot/compiled.ts";
+
+/** What `ws` really takes: the published types leave out what onReq may return and mistake what onRes gets. */
+type CarryWebSocket = (
+  request: EventEmitter,
+  socket: Duplex,
+  first: Buffer,
+  options: {
+    readonly onReq: () => http.ClientRequest;
+    readonly onRes: (request: EventEmitter, socket: Duplex, response: http.IncomingMessage) => void;
+  },
+  callback: (error: ProxyError | null) => void,
+) => void;
+
+const carryWebSocket = http2Proxy.ws as unknown as CarryWebSocket;
+
+type ProxyError = Error & { readonly connectedSocket?: boolean };
+
+/** What carrying an upgrade needs of its exchange. */
+export interface UpgradeOwner {
+  /** The answer's status, before it goes to the client; from here on only onUpgradeClosed follows. */
+  onUpgradeAnswered(statusCode: number): void;
+  onUpstreamFailure(failure: UpstreamFailure): void;
+  onUpgradeClosed(): void;
+}
+
+export interface UpgradeRequest {
+  readonly stream: ByteStream;
+  readonly endpoint: EndpointState;
+  /** The request as it goes to the endpoint, without Connection and Upgrade. */
+  readonly text: string;
+  readonly target: string;
+  /** Bytes that followed the request head. */
+  readonly first: Buffer;
+  readonly responseEdit: HeaderEdit | null;
+  readonly connectTimeoutMs: number;
+}
+
+/** Starts carrying; returns the reader that the client's stream must have from now on. */
+export function carryUpgrade(request: UpgradeRequest, owner: UpgradeOwner): ByteReader {
+  const client = new ClientDuplex(request.stream);
+  let answered = false;
+  const incoming = Object.assign(new EventEmitter(), {
+    method: "GET",
+    url: request.target,
+    httpVersion: "1.1",
+    headers: { upgrade: "websocket" },
+    socket: request.stream.socket,
+    resume: () => undefined,
+  });
+  const answer = (response: http.IncomingMessage, connection: string): void => {
+    answered = true;
+    owner.onUpgradeAnswered(response.statusCode ?? 502);
+    request.stream.writeText(renderHead(response, request.responseEdit, connection));
+  };
+  carryWebSocket(
+    incoming,
+    client,
+    request.first,
+    {
+      onReq: () => {
+        const outgoing = http.request({
+          host: request.endpoint.address,
+          port: request.endpoint.port,
+          method: "GET",
+          path: request.target,
+          headers: [...headerPairs(request.text), "Connection", "Upgrade", "Upgrade", "websocket"],
+          setHost: false,
+          agent: false,
+        });
+        outgoing.once("socket", (socket) => {
+          const timer = setTimeout(() => outgoing.destroy(new Error("connect timeout")), request.connectTimeoutMs);
+          socket.once("connect", () => clearTimeout(timer));
+          socket.once("close", () => clearTimeout(timer));
+        });
+        outgoing.once("upgrade", (response: http.IncomingMessage) => {
+          answer(response, "Upgrade");
+          // http2-proxy writes a head of its own next: ours is out already.
+          client.skipNextWrite();
+        });
+        return outgoing;
+      },
+      onRes: (_incoming, _socket, response) => {
+        answer(response, "close");
+        response.on("data", (chunk: Buffer) => {
+          if (!request.stream.writeOwned(chunk)) response.pause();
+        });
+        client.onDrained = () => response.resume();
+        response.on("end", () => request.stream.finish());
+      },
+    },
+    (error) => {
+      if (answered) {
+        request.stream.finish();
+        owner.onUpgradeClosed();
+        return;
+      }
+      if (error?.connectedSocket === false) request.endpoint.pool.onConnectFailed();
+      owner.onUpstreamFailure({
+        kind: error?.connectedSocket === true ? "reset" : "connect-failed",
+        reused: false,
+        message: error?.message ?? "the endpoint closed the connection",
+      });
+    },
+  );
+  return client;
+}
+
+/** Our socket as the stream that http2-proxy pipes. */
+class ClientDuplex extends Duplex implements ByteReader {
+  onDrained: (() => void) | null = null;
+  readonly #stream: ByteStream;
+  #written: ((error?: Error | null) => void) | null = null;
+  #skip = false;
+
+  constructor(stream: ByteStream) {
+    super({ allowHalfOpen: true });
+    this.#stream = stream;
+  }
+
+  skipNextWrite(): void {
+    this.#skip = true;
+  }
+
+  onBytes(bytes: Buffer, start: number, end: number): boolean {
+    return this.push(Buffer.copyBytesFrom(bytes, start, end - start));
+  }
+
+  onEnd(): void {
+    this.push(null);
+  }
+
+  onDrain(): void {
+    const written = this.#written;
+    this.#written = null;
+    written?.();
+    this.onDrained?.();
+  }
+
+  onClose(error: Error | null): void {
+    this.destroy(error ?? undefined);
+  }
+
+  setTimeout(): this {
+    return this;
+  }
+
+  setNoDelay(): this {
+    return this;
+  }
+
+  setKeepAlive(enable?: boolean): this {
+    this.#stream.socket.setKeepAlive(enable, 0);
+    return this;
+  }
+
+  override _read(): void {
+    this.#stream.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    if (this.#skip) {
+      this.#skip = false;
+      callback();
+    } else if (this.#stream.writeOwned(chunk)) {
+      callback();
+    } else {
+      this.#written = callback;
+    }
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#stream.end();
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    callback(error);
+  }
+}
+
+function renderHead(response: http.IncomingMessage, edit: HeaderEdit | null, connection: string): string {
+  const { rawHeaders } = response;
+  let text = `HTTP/1.1 ${response.statusCode} ${response.statusMessage}\r\n`;
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? "";
+    const lowerCaseName = name.toLowerCase();
+    const hopByHop =
+      lowerCaseName === "connection" || lowerCaseName === "keep-alive" || lowerCaseName === "transfer-encoding";
+    if (hopByHop || edit?.drop.includes(lowerCaseName) === true) continue;
+    text += `${name}: ${rawHeaders[index + 1]}\r\n`;
+  }
+  return `${text}${edit?.append ?? ""}Connection: ${connection}\r\n\r\n`;
+}
+
+/** The header lines of a rendered head as name, value, name, value. */
+function headerPairs(text: string): string[] {
+  return text
+    .split("\r\n")
+    .slice(1)
+    .filter((line) => line !== "")
+    .flatMap((line) => {
+      const colon = line.indexOf(":");
+      return [line.slice(0, colon), line.slice(colon + 1).trim()];
+    });
+}

@@ -1,0 +1,53 @@
+// Relays a connection as bytes, both ways, with backpressure and half-close. Owns both sockets from the moment it gets
+// them; knows nothing of what they say.
+import type { ByteReader } from "../transport/byte-stream.ts";
+import { ByteStream } from "../transport/byte-stream.ts";
+
+export interface RelayTarget {
+  readonly address: string;
+  readonly port: number;
+  readonly localAddress?: string | undefined;
+}
+
+/** Bytes that have come from the client already are sent first. Calls `onClosed` once, when both sides are gone. */
+export function relay(client: ByteStream, first: Buffer, target: RelayTarget, onClosed: () => void): void {
+  let open = 2;
+  const closed = (): void => {
+    if (--open === 0) onClosed();
+  };
+  const server: ByteStream = ByteStream.dial(target, new Side(() => client, closed), () => {
+    if (first.length > 0) server.writeOwned(first);
+    client.resume();
+  });
+  client.reader = new Side(() => server, closed);
+  client.pause();
+}
+
+class Side implements ByteReader {
+  readonly #other: () => ByteStream;
+  readonly #closed: () => void;
+
+  constructor(other: () => ByteStream, closed: () => void) {
+    this.#other = other;
+    this.#closed = closed;
+  }
+
+  onBytes(bytes: Buffer, start: number, end: number): boolean {
+    return this.#other().writeBytes(bytes, start, end);
+  }
+
+  onEnd(): void {
+    this.#other().end();
+  }
+
+  onDrain(): void {
+    this.#other().resume();
+  }
+
+  onClose(error: Error | null): void {
+    const other = this.#other();
+    if (error === null) other.finish();
+    else other.reset();
+    this.#closed();
+  }
+}
