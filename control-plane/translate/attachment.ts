@@ -38,7 +38,11 @@ function attachToGateway(route: HttpRoute, ref: ParentReference, reader: TableRe
   );
   if (selected.length === 0) {
     const has = view.listeners.map(({ listener }) => `${listener.name} (port ${listener.port})`);
-    return refuse("gateway", "NoMatchingParent", `Gateway ${key} has no listener ${asked(ref)}; it has ${listOf(has)}`);
+    return refuse(
+      "gateway",
+      "NoMatchingParent",
+      `Gateway ${key} has no listener ${asked(ref, "on port")}; it has ${listOf(has)}`,
+    );
   }
   const allowed = selected.filter((listener) => isServed(listener) && allowsNamespace(listener, view, route, reader));
   if (allowed.length === 0) {
@@ -116,7 +120,7 @@ function attachToService(route: HttpRoute, ref: ParentReference, reader: TableRe
     places.push({ resourceName: `${key}:${port.port}${consumer}`, hostnames: [""] });
   }
   if (places.length > 0) return { attached: true, parent: "service", places };
-  return refuse("service", "NoMatchingParent", `Service ${key} has no TCP port ${asked(ref)}`);
+  return refuse("service", "NoMatchingParent", `Service ${key} has no TCP port ${asked(ref, "numbered")}`);
 }
 
 /** Whether clients dial the Service by an address of its own, which is what GAMMA attaches routes to. */
@@ -124,10 +128,10 @@ export function isFrontend(service: Service): boolean {
   return service.type !== "ExternalName" && service.clusterIps.length > 0 && !service.clusterIps.includes("None");
 }
 
-function asked(ref: ParentReference): string {
+function asked(ref: ParentReference, portWord: string): string {
   const words: string[] = [];
   if (ref.sectionName !== undefined) words.push(`named ${ref.sectionName}`);
-  if (ref.port !== undefined) words.push(`on port ${ref.port}`);
+  if (ref.port !== undefined) words.push(`${portWord} ${ref.port}`);
   return words.join(" ");
 }
 

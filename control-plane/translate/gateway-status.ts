@@ -46,11 +46,12 @@ function acceptedCondition(view: GatewayView, generation: number): Condition {
   if (invalid.length === 0) return condition("Accepted", "True", "Accepted", "All listeners are valid", generation);
   const names = listOf(invalid.map(({ listener }) => listener.name));
   const anyAccepted = view.listeners.some(({ notAccepted }) => notAccepted === null);
-  const message = anyAccepted ? `Not valid: ${names}; the others are served` : `No listener is valid: ${names}`;
+  const message = anyAccepted ? `Listeners with faults: ${names}` : `No listener is valid: ${names}`;
   return condition("Accepted", anyAccepted ? "True" : "False", "ListenersNotValid", message, generation);
 }
 
 function whyNotProgrammed(view: GatewayView, { programmed, usableAddresses }: GatewayRuntime): Problem | null {
+  if (view.refused !== null) return { reason: "Invalid", message: view.refused.message };
   if (servedListeners(view).length === 0) return { reason: "Invalid", message: "No listener can be served" };
   const unusable = view.gateway.addresses.filter(
     ({ value }) => value !== "" && usableAddresses !== undefined && !usableAddresses.has(value),

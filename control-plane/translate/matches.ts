@@ -20,6 +20,9 @@ const pathTypes = new Map<string, Match["pathType"]>([
 export function translateMatch(match: HttpRouteMatch): TranslatedMatch {
   const pathType = pathTypes.get(match.path.type);
   if (pathType === undefined) return unsupported(`path match type ${match.path.type}`);
+  if (pathType !== "PATH_REGULAR_EXPRESSION" && !match.path.value.startsWith("/")) {
+    return unsupported(`path ${JSON.stringify(match.path.value)}, which does not begin with "/"`);
+  }
   if (match.method !== undefined && !methods.has(match.method)) return unsupported(`method ${match.method}`);
   // Header names are the same in any case; of equal names the first entry counts (HTTPHeaderMatch.name).
   const headers = firstOfEqualNames(match.headers, (name) => name.toLowerCase());

@@ -1,0 +1,52 @@
+// Golden cases of translation: test/golden/<case>/in.yaml holds the objects, resources.yaml and status.yaml what comes
+// of them. The first line of in.yaml says what the case is for and is its title. Run with HEDDLE_UPDATE_GOLDEN=1 to
+// write what translation gives now; a file that belongs to no case fails.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import test from "ava";
+import { stringify } from "yaml";
+import { loadState } from "./load-state.ts";
+import { printResources, printStatuses } from "./print.ts";
+import { Translator } from "../../control-plane/translate/translate.ts";
+import { danglingNames } from "./closure.ts";
+
+const root = import.meta.dirname;
+const update = process.env["HEDDLE_UPDATE_GOLDEN"] === "1";
+const ownFiles = new Set([
+  "closure.ts",
+  "golden.test.ts",
+  "load-state.ts",
+  "print.ts",
+  "README.md",
+]);
+const caseFiles = ["in.yaml", "resources.yaml", "status.yaml"];
+
+for (const name of readdirSync(root)) {
+  if (ownFiles.has(name)) continue;
+  const folder = join(root, name);
+  const input = join(folder, "in.yaml");
+  if (!existsSync(input)) {
+    test(`${name} is a case`, (t) => t.fail(`test/golden/${name} has no in.yaml: remove it`));
+    continue;
+  }
+  const text = readFileSync(input, "utf8");
+  const purpose = /^# (.+)/.exec(text)?.[1];
+  test(`${name}: ${purpose ?? ""}`, (t) => {
+    t.truthy(purpose, "the first line of in.yaml is a comment that says what the case is for");
+    t.deepEqual(readdirSync(folder).sort(), update ? readdirSync(folder).sort() : caseFiles, "no stale files");
+    // Optional second line: "# programmed: namespace/name" marks a Gateway as acknowledged by an agent.
+    const programmed = /^# programmed: (.+)$/m.exec(text)?.[1]?.split(", ") ?? [];
+    const options = { controllerName: "heddle.dev/gateway-controller", programmedGateways: new Set(programmed) };
+    const translation = new Translator().translate(loadState(text), options);
+    t.deepEqual(danglingNames(translation), [], "every resource that is named is there");
+    const actual = {
+      "resources.yaml": stringify(printResources(translation), { lineWidth: 0 }),
+      "status.yaml": stringify(printStatuses(translation.statuses), { lineWidth: 0 }),
+    };
+    for (const [file, content] of Object.entries(actual)) {
+      const path = join(folder, file);
+      if (update) writeFileSync(path, content);
+      else t.is(content, existsSync(path) ? readFileSync(path, "utf8") : "", `${name}/${file}`);
+    }
+  });
+}
