@@ -3,9 +3,11 @@
 // memory. No instrumentation, no metrics, no logs, no context tracking, no sampling of its own.
 import type { ContextManager, SpanContext, TimeInput } from "@opentelemetry/api";
 import {
+  context,
   createTraceState,
   diag,
   DiagLogLevel,
+  logs,
   ROOT_CONTEXT,
   SpanKind,
   SpanStatusCode,
@@ -72,15 +74,18 @@ export function loadExporter(options: ExporterOptions): LoadedExporter {
   });
   // After the constructor, which would otherwise put the SDK's own console logger in front on OTEL_LOG_LEVEL.
   const warn = (message: string): void => {
-    options.warn(`OpenTelemetry: ${message}`);
+    // The SDK reports errors with their stack, which says nothing about the collector.
+    options.warn(`OpenTelemetry: ${message.split("\n", 1)[0]}`);
   };
   const ignore = (): void => {};
   diag.setLogger(
     { error: warn, warn, info: ignore, debug: ignore, verbose: ignore },
     { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
   );
-  // The SDK registers itself for the whole process. Another one may have been before; ours is reached by its tracer.
+  // The SDK registers itself for the whole process. Another one may have before; ours is reached by its tracer.
   trace.disable();
+  context.disable();
+  logs.disable();
   sdk.start();
   const tracer = trace.getTracerProvider().getTracer("heddle", options.agentVersion);
 
