@@ -59,8 +59,8 @@ export const LOWER = new Uint8Array(256);
 for (let octet = 0; octet < 256; octet++) LOWER[octet] = octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet;
 
 // Reads all pass through one buffer, so one view of it is kept; whoever reads elsewhere pays for a view now and then.
-let viewed = new Uint8Array(0);
-let view = new DataView(viewed.buffer);
+let viewed: Uint8Array = new Uint8Array(0);
+let view: DataView = new DataView(viewed.buffer);
 
 /**
  * The first position in bytes[start, limit) whose octet is not of FIELD_VALUE, or `limit`. Four octets at a time, because

@@ -14,6 +14,7 @@
 //   HEAD_LF      | LF                        | (complete)   | bare_carriage_return
 //
 // A bare LF is bare_line_feed in every state. One empty line before a request line is skipped (RFC 9112 section 2.2).
+import { latin1 } from "../transport/latin1.ts";
 import { CARRIAGE_RETURN, LINE_FEED, SPACE, TAB, TOKEN, endOfFieldValue } from "./characters.ts";
 import { headerIdOf } from "./header-names.ts";
 import { interpretRequest, interpretResponse } from "./message-framing.ts";
@@ -47,10 +48,6 @@ export const DEFAULT_MAX_TARGET_BYTES = 16 * 1024;
 
 /** Octets of a head in pieces that are first reserved; doubled as needed up to maxHeadBytes. */
 const INITIAL_HELD_BYTES = 2048;
-
-// On any Uint8Array, a third cheaper than toString("latin1").
-const latin1Slice = (Buffer.prototype as unknown as Record<"latin1Slice", Latin1Slice>).latin1Slice;
-type Latin1Slice = (this: Uint8Array, start: number, end: number) => string;
 
 export class HeadParser {
   readonly head: MessageHead;
@@ -268,7 +265,7 @@ export class HeadParser {
   #complete(bytes: Uint8Array, base: number, end: number): number {
     const { head } = this;
     const line = this.#startLine;
-    head.text = latin1Slice.call(bytes, base, end - 2);
+    head.text = latin1(bytes, base, end - 2);
     let reason: RefusalReason | null;
     if (this.#isRequest) {
       reason =
