@@ -123,9 +123,12 @@ function attachToService(route: HttpRoute, ref: ParentReference, reader: TableRe
   return refuse("service", "NoMatchingParent", `Service ${key} has no TCP port ${asked(ref, "numbered")}`);
 }
 
-/** Whether clients dial the Service by an address of its own, which is what GAMMA attaches routes to. */
+/**
+ * Whether clients dial the Service itself and not its pods, which is what GAMMA attaches routes to. A Service that has
+ * no address, as on one machine without a cluster, is dialled by name.
+ */
 export function isFrontend(service: Service): boolean {
-  return service.type !== "ExternalName" && service.clusterIps.length > 0 && !service.clusterIps.includes("None");
+  return service.type !== "ExternalName" && !service.clusterIps.includes("None");
 }
 
 function asked(ref: ParentReference, portWord: string): string {

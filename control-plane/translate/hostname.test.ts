@@ -1,5 +1,5 @@
 import test from "ava";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { compareHostnames, effectiveHostnames, intersectHostnames } from "./hostname.ts";
 
 const cases: readonly (readonly [left: string, right: string, shared: string | null])[] = [

@@ -1,5 +1,5 @@
 import test from "ava";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { type AttachedRoute, orderRoutes, shapeOf } from "./precedence.ts";
 import type { Match, Route, RouteConfiguration } from "../../proto/messages.ts";
 

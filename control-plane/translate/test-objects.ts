@@ -14,6 +14,7 @@ import type {
   Pod,
   Service,
 } from "../source/cluster-state.ts";
+import type { Translation } from "./translation.ts";
 
 export const controllerName = "heddle.dev/gateway-controller";
 
@@ -146,4 +147,14 @@ export function makePod(key: string, labels: Readonly<Record<string, string>>): 
     containers: [],
     owner: "",
   };
+}
+
+/** Every body and status by "kind name". */
+export function partsOf(translation: Translation): ReadonlyMap<string, unknown> {
+  const all = new Map<string, unknown>();
+  const { statuses, ...resources } = translation;
+  for (const [kind, map] of [...Object.entries(resources), ...Object.entries(statuses)]) {
+    for (const [name, value] of map as ReadonlyMap<string, unknown>) all.set(`${kind} ${name}`, value);
+  }
+  return all;
 }

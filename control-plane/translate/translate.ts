@@ -170,7 +170,13 @@ export class Translator {
       const result = translateFrontends(service, attached, consumers, this.#frontends.get(key));
       results.set(key, result);
       for (const [name, listener] of result.listeners) listeners.set(name, listener);
-      for (const [keys, frontend] of result.frontends) for (const name of keys) frontends.set(name, frontend);
+      for (const [names, frontend] of result.frontends) {
+        for (const name of names) {
+          // Two Services that claim one address: the first by name has it, whatever the order of objects.
+          const other = frontends.get(name);
+          if (other === undefined || frontend.listener < other.listener) frontends.set(name, frontend);
+        }
+      }
     }
     this.#frontends = results;
     return frontends;
