@@ -132,10 +132,15 @@ async function measure(options: BenchOptions): Promise<number> {
 function heading(machine: ReturnType<typeof describeMachine>, options: BenchOptions): string {
   const { versions } = machine;
   return `${machine.processor}, ${machine.cores} cores, Linux ${machine.kernel}, ${machine.date}
-node ${versions["node"]} | ${versions["envoy"] || "no Envoy"} | ${versions["nginx"]}
+Node ${short(versions["node"])}, Envoy ${short(versions["envoy"])}, nginx ${short(versions["nginx"])}, wrk ${short(versions["wrk"])}.
 Proxy on core ${PROXY_CORE}; load, origin, collector and control plane on core ${LOAD_CORE}. Medians of ${options.runs} runs taken in turn.
 CPU time is user + system of the proxy's process and its children. 130-byte answers.
 `;
+}
+
+/** The number in what a program prints of its version. */
+function short(version: string | undefined): string {
+  return /\d+\.\d+\.\d+/.exec(version ?? "")?.[0] ?? "(not installed)";
 }
 
 function saveResults(

@@ -28,6 +28,8 @@ export type Row = Figure | Missing;
 export interface CaseReport {
   readonly title: string;
   readonly rows: readonly Row[];
+  /** Printed as it is beneath the rows. */
+  readonly text?: string;
 }
 
 export function figure(

@@ -7,17 +7,18 @@ const HEADINGS = ["what", "median", "lowest", "highest", "target", "verdict", "n
 export function renderTable(reports: readonly CaseReport[]): string {
   const lines: (string | readonly string[])[] = [HEADINGS];
   for (const report of reports) {
-    lines.push(report.title);
+    lines.push(`\n${report.title}`);
     for (const row of report.rows) {
       if ("missing" in row) lines.push([`  ${row.subject}`, "-", "-", "-", "-", "missing", row.missing]);
       else lines.push(cells(row));
     }
+    if (report.text !== undefined) lines.push(report.text.replaceAll(/^/gm, "  "));
   }
   const widths = HEADINGS.map((_, column) =>
     Math.max(...lines.map((line) => (typeof line === "string" ? 0 : (line[column] ?? "").length))),
   );
   return lines
-    .map((line) => (typeof line === "string" ? `\n${line}` : pad(line, widths)))
+    .map((line) => (typeof line === "string" ? line : pad(line, widths)))
     .join("\n")
     .concat("\n");
 }

@@ -52,6 +52,9 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       HEDDLE_CONTROL_PLANE: options.controlPlaneAddress,
       HEDDLE_BIND_ADDRESS: "127.0.0.1",
       HEDDLE_ADMIN_ADDRESS: `127.0.0.1:${adminPort}`,
+      HEDDLE_STATE_DIRECTORY: stateFolder,
+      // Nobody sends new connections to an agent that the benchmark ends.
+      HEDDLE_DRAIN_ACCEPT_MS: "0",
       ...tracing,
     },
   });
