@@ -65,7 +65,7 @@ function tableOf(snapshot: CompiledSnapshot): RouteTable {
 const stable = build.cluster("stable");
 const canary = build.cluster("canary");
 
-function resources(routes: readonly Route[], configuration: RouteConfiguration): ResourceSet {
+function resources(routes: readonly Route[], configuration: RouteConfiguration, canaryPort = 1003): ResourceSet {
   return build.resourceSet({
     listeners: [build.listener("http", { routeConfiguration: configuration.name })],
     routeConfigurations: [configuration],
@@ -73,7 +73,7 @@ function resources(routes: readonly Route[], configuration: RouteConfiguration):
     clusters: [stable, canary],
     endpoints: [
       build.endpoints("stable", [{ port: 1001 }, { port: 1002 }]),
-      build.endpoints("canary", [{ port: 1003 }]),
+      build.endpoints("canary", [{ port: canaryPort }]),
     ],
     answers: { "gateway:bench/gateway": { listeners: ["http"] } },
   });
@@ -162,12 +162,23 @@ const report = cases.map(({ title, routes, virtualHosts, requests }) => {
       });
     }),
   );
+  const edited = [...snapshot.resources.routes.values()];
+  let port = 1003;
+  const endpointChanged = median(
+    Array.from({ length: rounds }, () => {
+      const next = resources(edited, configuration, ++port);
+      return milliseconds(() => {
+        snapshot = compiled(next, splits, snapshot);
+      });
+    }),
+  );
   return {
     case: title,
     "ns/match": Math.round(nanosecondsPerMatch(tableOf(snapshot), requests)),
     "compile ms (first)": first.toFixed(1),
     "compile ms": full.toFixed(1),
     "one route changed ms": changed.toFixed(2),
+    "endpoint of all changed ms": endpointChanged.toFixed(2),
   };
 });
 console.table(report);

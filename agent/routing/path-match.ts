@@ -25,7 +25,7 @@ export function matchesPath({ kind, value, expression }: PathPredicate, path: st
   return expression !== null && expression.matches(path);
 }
 
-/** Whether an element of `path` ends at `length`; the empty prefix ends before every path, "*" of OPTIONS included. */
+/** Whether an element of `path` ends at `length` (never past its end); the empty prefix ends before every path, "*" of OPTIONS included. */
 export function endsElement(path: string, length: number): boolean {
   return length === 0 || path.length === length || path.charCodeAt(length) === slash;
 }

@@ -17,4 +17,6 @@ test("what RE2 does not have is refused: backreferences, lookaround", (t) => {
 test("an expression whose repetitions multiply is refused, not compiled", (t) => {
   t.throws(() => compileRegularExpression("((a{100}){100}){100}"));
   t.throws(() => compileRegularExpression("a{1001}"));
+  t.throws(() => compileRegularExpression("a{400}b{400}"), { message: /too large: 80\d of 500 instructions/ });
+  t.notThrows(() => compileRegularExpression("/users/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(/.*)?"));
 });

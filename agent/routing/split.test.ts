@@ -49,6 +49,18 @@ test("the order is shuffled anew for every bag", (t) => {
   t.true(bags.size > 15, `${bags.size} different bags of 20`);
 });
 
+test("every order of a bag is equally likely", (t) => {
+  const orders = new Map<string, number>();
+  for (let seed = 0; seed < 6000; seed++) {
+    const tested = split([1, 1, 1], seed);
+    const order = `${tested.next()}${tested.next()}${tested.next()}`;
+    orders.set(order, (orders.get(order) ?? 0) + 1);
+  }
+  t.is(orders.size, 6);
+  // 1000 expected each, standard deviation 29.
+  for (const count of orders.values()) t.true(count > 870 && count < 1130, JSON.stringify([...orders]));
+});
+
 test("each place in a bag is as likely as any other to be the canary's", (t) => {
   const tested = split([19, 1]);
   const places = Array.from({ length: 20 }, () => 0);
@@ -81,6 +93,18 @@ test("every period holds exactly the shares, whatever the weights", (t) => {
       for (let round = 0; round < 3; round++) t.deepEqual(draw(created, period, reduced.length), reduced);
       return true;
     }),
+  );
+});
+
+test("past 1000 slots, every period holds exactly the shares too", (t) => {
+  const large = fc.array(fc.integer({ min: 300, max: 900 }), { minLength: 4, maxLength: 5 });
+  fc.assert(
+    fc.property(large, fc.nat(), (list, seed) => {
+      const created = split([...list, 1], seed);
+      const period = list.reduce((sum, weight) => sum + weight, 1);
+      for (let round = 0; round < 3; round++) t.deepEqual(draw(created, period, list.length + 1), [...list, 1]);
+    }),
+    { numRuns: 30 },
   );
 });
 

@@ -69,7 +69,7 @@ class PathIndex {
     const lengths = this.#prefixLengths;
     for (let index = 0; index < lengths.length; index++) {
       const length = lengths[index];
-      if (length === undefined || length > path.length || !endsElement(path, length)) continue;
+      if (length === undefined || !endsElement(path, length)) continue;
       best = firstByPath(this.#prefixes.get(path.slice(0, length)), request, best);
     }
     return first(this.#unindexed, request, best)?.rule ?? null;

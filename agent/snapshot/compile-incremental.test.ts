@@ -118,11 +118,13 @@ test("a refused set changes nothing: the same bags go on", (t) => {
   const agent = new Agent();
   agent.apply(world({}));
   const before = agent.snapshot;
+  const split = agent.rule("canary.example").split;
   const drawn = agent.canaries(30);
   const broken = world({ weights: [1, 1] });
   t.false(agent.apply({ ...broken, clusters: new Map() }));
   t.is(agent.snapshot, before);
-  t.true(agent.apply(world({ otherPath: "/y" })));
+  t.true(agent.apply(world({ canaryEndpoints: 2 })));
+  t.is(agent.rule("canary.example").split, split);
   t.is(drawn + agent.canaries(70), 5);
 });
 
