@@ -49,6 +49,13 @@ function frontendListener(service: Service, port: ServicePort, routeConfiguratio
 }
 
 function frontendKeys(service: Service, port: ServicePort): readonly string[] {
-  const hosts = service.clusterIps.map((address) => (address.includes(":") ? `[${address.toLowerCase()}]` : address));
-  return [...hosts, `${service.meta.name}.${service.meta.namespace}`].map((host) => `${host}:${port.port}`);
+  const hosts = [...service.clusterIps.map(hostOf), `${service.meta.name}.${service.meta.namespace}`];
+  return hosts.map((host) => `${host}:${port.port}`);
+}
+
+/** One IPv6 address has many spellings; RFC 5952's is the one that is looked for. */
+function hostOf(address: string): string {
+  if (!address.includes(":")) return address;
+  const url = `http://[${address}]/`;
+  return URL.canParse(url) ? new URL(url).hostname : `[${address.toLowerCase()}]`;
 }
