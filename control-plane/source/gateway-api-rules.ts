@@ -162,6 +162,20 @@ export const httpRouteRules: readonly Rule[] = [
     (list) => duplicates(list, optional, "the name"),
   ),
   route(
+    "header-values",
+    headerModifiers.flatMap((place) => [`${place}.set[]`, `${place}.add[]`]),
+    ({ value }) =>
+      hasControlCharacter(text(value)) ? fault("expected a header value, without control characters", "value") : holds,
+  ),
+  route(
+    "cors-lists-unique",
+    filters.map((place) => `${place}.cors`),
+    (cors) =>
+      ["allowOrigins", "allowMethods", "allowHeaders", "exposeHeaders"].flatMap((field) =>
+        duplicates(cors[field], optional, "the value").map(({ at, message }) => ({ at: [field, ...at], message })),
+      ),
+  ),
+  route(
     "cors-wildcard",
     filters.map((place) => `${place}.cors`),
     (cors) =>
@@ -176,6 +190,9 @@ export const httpRouteRules: readonly Rule[] = [
       ? fault(`expected at most timeouts.request (${text(request)}), got ${text(backendRequest)}`, "backendRequest")
       : holds;
   }),
+  route("retry-attempts", "spec.rules[].retry", ({ attempts }) =>
+    Number(attempts ?? 1) >= 1 ? holds : fault(`expected a number >= 1, got ${Number(attempts)}`, "attempts"),
+  ),
   route("retry-codes", "spec.rules[].retry", ({ codes }) =>
     (items(codes) as readonly unknown[]).flatMap((code, index) =>
       Number(code) >= 400 && Number(code) <= 599
@@ -219,6 +236,15 @@ function uniqueNames(list: Fields): ReturnType<Rule["check"]> {
 
 function optional(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
+}
+
+/** A line end in a value would begin another header. */
+function hasControlCharacter(value: string): boolean {
+  for (let at = 0; at < value.length; at++) {
+    const code = value.charCodeAt(at);
+    if ((code < 0x20 && code !== 0x09) || code === 0x7f) return true;
+  }
+  return false;
 }
 
 /** Exact and PathPrefix: the types whose value is a path and no expression. */

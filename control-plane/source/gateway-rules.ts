@@ -89,6 +89,15 @@ export const gatewayRules: readonly Rule[] = [
     ),
   ),
   {
+    id: "class-description",
+    kinds: ["GatewayClass"],
+    places: ["spec"],
+    check: ({ description }) =>
+      description === undefined || (typeof description === "string" && description.length <= 64)
+        ? holds
+        : fault("expected a text of at most 64 characters", "description"),
+  },
+  {
     id: "controller-name",
     kinds: ["GatewayClass"],
     places: ["spec"],

@@ -1,0 +1,72 @@
+// The control plane as a process: environment in, one control plane running until a signal, exit code out.
+// 0: ended in order. 1: failed. 2: wrong configuration, printed with the right one.
+import { type Logger as PinoLogger, pino } from "pino";
+import { type ControlPlaneConfig, describeConfig, readConfig } from "./config.ts";
+import { ControlPlane } from "./control-plane.ts";
+import { FolderSource } from "./source/folder-source.ts";
+import { FileSink } from "./status/file-sink.ts";
+
+/** After a signal, the longest that an orderly end may take. */
+const closeTimeoutMs = 5000;
+
+async function main(): Promise<void> {
+  const read = readConfig(process.env);
+  if (!read.ok) {
+    process.stderr.write(`${read.errors.join("\n")}\n\n${describeConfig()}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const { config } = read;
+  const logger = await makeLogger(config);
+  for (const warning of read.warnings) logger.warn({}, warning);
+  const controlPlane = new ControlPlane({
+    source: new FolderSource({ folder: config.source.folder, defaultNamespace: config.defaultNamespace }),
+    controllerName: config.controllerName,
+    discovery: config.discovery,
+    admin: config.admin,
+    statusSinks: config.statusFolder === null ? [] : [new FileSink({ folder: config.statusFolder, logger })],
+    logger,
+  });
+  controlPlane.onStatus((changes) => {
+    for (const change of changes) logger.info(change, "status");
+  });
+
+  let isEnding = false;
+  const end = (signal: NodeJS.Signals): void => {
+    // A second signal does not wait.
+    if (isEnding) process.exit(1);
+    isEnding = true;
+    logger.info({ signal }, "control plane ending");
+    setTimeout(() => {
+      logger.error({}, "did not end in time");
+      process.exit(1);
+    }, closeTimeoutMs).unref();
+    controlPlane.close().then(
+      () => logger.info({}, "control plane ended"),
+      (error: unknown) => {
+        logger.error({ error: String(error) }, "control plane did not end in order");
+        process.exitCode = 1;
+      },
+    );
+  };
+  process.on("SIGTERM", end);
+  process.on("SIGINT", end);
+
+  try {
+    const ports = await controlPlane.start();
+    if (!isEnding) logger.info({ ...ports, source: config.source }, "control plane listening");
+  } catch (error) {
+    if (isEnding) return;
+    logger.fatal({ error: error instanceof Error ? error.message : String(error) }, "control plane could not start");
+    process.exitCode = 1;
+  }
+}
+
+async function makeLogger({ logLevel, logFormat }: ControlPlaneConfig): Promise<PinoLogger> {
+  const options = { level: logLevel, base: { component: "control-plane" }, timestamp: pino.stdTimeFunctions.isoTime };
+  if (logFormat === "json") return pino(options, pino.destination({ dest: 1, sync: true }));
+  const { default: pretty } = await import("pino-pretty");
+  return pino(options, pretty({ sync: true, colorize: process.stdout.isTTY }));
+}
+
+await main();

@@ -1,0 +1,48 @@
+// Which Gateways an agent acknowledged: what makes a Gateway's Programmed condition true. Told of every published
+// snapshot and of the agents; knows of generations, not of resources.
+import type { ConnectedAgent } from "./discovery/stream.ts";
+import type { Snapshot } from "./snapshot/snapshot.ts";
+
+export class ProgrammedGateways {
+  /** "namespace/name" -> counter of the first snapshot that held it without a break. */
+  #since: ReadonlyMap<string, number> = new Map();
+  #epoch = "";
+  #gateways: ReadonlySet<string> = new Set();
+
+  /** "namespace/name" of Gateways that some connected agent holds. */
+  get gateways(): ReadonlySet<string> {
+    return this.#gateways;
+  }
+
+  /** A snapshot is about to be served. */
+  published({ generation, gateways }: Snapshot): void {
+    const { epoch, counter } = parse(generation);
+    const since = new Map<string, number>();
+    for (const key of gateways.keys()) since.set(key, this.#since.get(key) ?? counter);
+    this.#since = since;
+    this.#epoch = epoch;
+  }
+
+  /** Returns whether `gateways` changed. */
+  update(agents: readonly ConnectedAgent[]): boolean {
+    const programmed = new Set<string>();
+    for (const { node, subscriptions, acknowledgedGeneration } of agents) {
+      if (node.mode !== "GATEWAY") continue;
+      const { epoch, counter } = parse(acknowledgedGeneration);
+      if (epoch !== this.#epoch) continue;
+      for (const name of subscriptions) {
+        const key = name.slice("gateway:".length);
+        const since = this.#since.get(key);
+        if (since !== undefined && counter >= since) programmed.add(key);
+      }
+    }
+    const isSame = programmed.size === this.#gateways.size && [...programmed].every((key) => this.#gateways.has(key));
+    if (!isSame) this.#gateways = programmed;
+    return !isSame;
+  }
+}
+
+function parse(generation: string): { epoch: string; counter: number } {
+  const [epoch = "", counter = ""] = generation.split(".");
+  return { epoch, counter: Number(counter) };
+}
