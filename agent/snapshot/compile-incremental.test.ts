@@ -1,8 +1,10 @@
 // What a new snapshot shares with the one before it: what did not change, and every bag whose rule did not.
 import test from "ava";
+import * as fc from "fast-check";
 import { describedRequest } from "../routing/described-request.ts";
 import { SplitRegistry } from "../routing/split-registry.ts";
 import * as build from "../../test/support/resource-set.ts";
+import { anyRequest, anyTable, firstMatch } from "../../test/support/route-table-arbitrary.ts";
 import { seededRandom } from "../../test/support/seeded-random.ts";
 import { compile } from "./compile.ts";
 import type { CompiledRule, CompiledSnapshot } from "./compiled.ts";
@@ -180,4 +182,55 @@ test("a mirror's cluster is followed like a backend's", (t) => {
   agent.apply(mirrored(1));
   agent.apply(mirrored(2));
   t.is(agent.rule("any").backends[0]?.mirrors[0]?.cluster.endpoints.length, 2);
+});
+
+test("a table that shares with the one before it answers as a table made from nothing, for any edits", (t) => {
+  const steps = fc.array(fc.tuple(anyTable, fc.boolean(), fc.boolean()), { minLength: 2, maxLength: 6 });
+  fc.assert(
+    fc.property(steps, fc.array(anyRequest, { minLength: 5, maxLength: 10 }), (edits, requests) => {
+      const agent = new Agent();
+      let [{ route, virtualHosts }] = edits[0]!;
+      for (const [edited, keepsRoute, keepsHosts] of edits) {
+        if (!keepsRoute) route = edited.route;
+        if (!keepsHosts) virtualHosts = edited.virtualHosts;
+        const hosts = Object.entries(virtualHosts).map(([hostname, entries]) => {
+          const known = entries.filter(([, rule]) => rule < route.rules.length);
+          return [hostname, known] as const;
+        });
+        virtualHosts = Object.fromEntries(hosts);
+        const applied = agent.apply(
+          build.resourceSet({
+            listeners: [build.listener("l", { routeConfiguration: "rc" })],
+            routeConfigurations: [build.routeConfiguration("rc", virtualHosts)],
+            routes: [route],
+            answers: { "gateway:ns/gw": { listeners: ["l"] } },
+          }),
+        );
+        t.true(applied);
+        const table = agent.snapshot?.gatewayPorts.get(80)?.listenerFor("any")?.routes;
+        for (const request of requests) {
+          t.is(table?.match(describedRequest(request))?.id ?? null, firstMatch({ route, virtualHosts }, request));
+        }
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("an entry that turns to another match of the same rule is noticed", (t) => {
+  const agent = new Agent();
+  const matches = ["/a", "/b"].map((value) => build.match({ path: { kind: "prefix", value } }));
+  const entryFor = (match: number): ResourceSet =>
+    build.resourceSet({
+      listeners: [build.listener("l", { routeConfiguration: "rc" })],
+      routeConfigurations: [build.routeConfiguration("rc", { "": [["ns/r", 0, match]] })],
+      routes: [build.route("ns/r", [build.rule({ matches })])],
+      answers: { "gateway:ns/gw": { listeners: ["l"] } },
+    });
+  const request = describedRequest({ method: "GET", url: "http://h/b", headers: [] });
+  const matched = () => agent.snapshot?.gatewayPorts.get(80)?.listenerFor("h")?.routes?.match(request)?.id;
+  agent.apply(entryFor(0));
+  t.is(matched(), undefined);
+  agent.apply(entryFor(1));
+  t.is(matched(), "ns/r/0");
 });
