@@ -1,12 +1,13 @@
 // What the headers of a complete head say about the message and its connection: body length (RFC 9112 section 6), reuse of
 // the connection (section 9.3), upgrades, Host (section 3.2) and which headers end at this hop (RFC 9110 section 7.6.1).
 // Refuses whatever two servers could read differently. Syntax of lines is head-parser.ts's.
-import { LOWER, TOKEN } from "./characters.ts";
+import { LOWER, SPACE, TAB, TOKEN } from "./characters.ts";
 import { HeaderId } from "./header-names.ts";
 import {
   FRAMING,
   HEADER_STRIDE,
   HOP_BY_HOP,
+  LINE_END,
   LINE_START,
   type MessageHead,
   NAME_END,
@@ -111,6 +112,7 @@ function readHeaders(head: MessageHead, bytes: Uint8Array, base: number): Refusa
         break;
       case HeaderId.CONNECTION: {
         flags[index] = HOP_BY_HOP;
+        if (hasTab(head, bytes, base, index)) return "bad_connection_option";
         const refused = readConnectionOptions(head, bytes, base, index);
         if (refused !== null) return refused;
         break;
@@ -118,6 +120,7 @@ function readHeaders(head: MessageHead, bytes: Uint8Array, base: number): Refusa
       case HeaderId.TRANSFER_ENCODING:
         flags[index] = FRAMING;
         if (transferEncoding >= 0) return "repeated_transfer_encoding";
+        if (hasTab(head, bytes, base, index)) return "bad_transfer_encoding";
         transferEncoding = index;
         break;
       case HeaderId.CONTENT_LENGTH:
@@ -125,7 +128,7 @@ function readHeaders(head: MessageHead, bytes: Uint8Array, base: number): Refusa
         if (contentLengthIndex >= 0) return "repeated_content_length";
         contentLengthIndex = index;
         contentLength = readContentLength(head, bytes, base, index);
-        if (contentLength < 0) return "bad_content_length";
+        if (contentLength < 0 || hasTab(head, bytes, base, index)) return "bad_content_length";
         break;
       case HeaderId.TRAILER:
         flags[index] = FRAMING;
@@ -149,6 +152,8 @@ function readHeaders(head: MessageHead, bytes: Uint8Array, base: number): Refusa
     const refused = checkTransferEncoding(head, bytes, base);
     if (refused !== null) return refused;
   }
+  // In HTTP/1.1 close wins (RFC 9112 section 9.3); in 1.0, where keep-alive has to be asked for, servers differ.
+  if (closeOption && keepAliveOption && head.versionMinor === 0) return "bad_connection_option";
   return otherOptions === 0 ? null : markListedHeaders(head, bytes, base);
 }
 
@@ -176,6 +181,14 @@ function readContentLength(head: MessageHead, bytes: Uint8Array, base: number, i
     if (length > Number.MAX_SAFE_INTEGER) return -1;
   }
   return length;
+}
+
+/** A tab around the value is white space by RFC 9110 section 5.5, but some servers, llhttp among them, trim only spaces. */
+function hasTab(head: MessageHead, bytes: Uint8Array, base: number, index: number): boolean {
+  const start = base + (head.offsets[index * HEADER_STRIDE + NAME_END] as number);
+  const end = base + (head.offsets[index * HEADER_STRIDE + LINE_END] as number);
+  for (let position = start; position < end; position++) if (bytes[position] === TAB) return true;
+  return false;
 }
 
 function readHost(head: MessageHead, bytes: Uint8Array, base: number): RefusalReason | null {
@@ -207,10 +220,10 @@ function readConnectionOptions(
     const start = position;
     while (position < end && TOKEN[bytes[position] as number] === 1) position++;
     const optionEnd = position;
-    while (position < end && isBlank(bytes[position])) position++;
+    while (position < end && bytes[position] === SPACE) position++;
     if (position < end && bytes[position] !== COMMA) return "bad_connection_option";
     position++;
-    while (position < end && isBlank(bytes[position])) position++;
+    while (position < end && bytes[position] === SPACE) position++;
     if (optionEnd === start) continue;
     if (octetsAre(bytes, start, optionEnd, "close")) closeOption = true;
     else if (octetsAre(bytes, start, optionEnd, "keep-alive")) keepAliveOption = true;
@@ -273,8 +286,4 @@ function sameName(bytes: Uint8Array, left: number, right: number, length: number
     if (LOWER[bytes[left + index] as number] !== LOWER[bytes[right + index] as number]) return false;
   }
   return true;
-}
-
-function isBlank(octet: number | undefined): boolean {
-  return octet === 0x20 || octet === 0x09;
 }
