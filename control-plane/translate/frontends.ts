@@ -20,7 +20,7 @@ export interface ServiceFrontends {
  */
 export function translateFrontends(
   service: Service,
-  routed: { has(name: string): boolean },
+  routed: ReadonlySet<string>,
   consumers: ReadonlyMap<string, readonly string[]>,
   previous: ServiceFrontends | undefined,
 ): ServiceFrontends {

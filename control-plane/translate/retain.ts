@@ -36,9 +36,16 @@ export function sameElements<T>(left: readonly T[], right: readonly T[]): boolea
   return true;
 }
 
+/** `previous` when it holds the very same values under the same keys, else `next`. */
+export function sameMap<V>(previous: ReadonlyMap<string, V>, next: ReadonlyMap<string, V>): ReadonlyMap<string, V> {
+  if (previous === next || previous.size !== next.size) return next;
+  for (const [key, value] of next) if (previous.get(key) !== value) return next;
+  return previous;
+}
+
 /**
  * Groups values by a key. A group whose elements are the very same as in `previous` keeps its array, so that
- * dependents can compare groups by reference.
+ * dependents can compare groups by reference; the whole map, when all of them do.
  */
 export function groupBy<T>(
   values: Iterable<T>,
@@ -56,5 +63,5 @@ export function groupBy<T>(
     const before = previous.get(key);
     if (before !== undefined && sameElements(before, group)) groups.set(key, before);
   }
-  return groups;
+  return sameMap(previous, groups);
 }

@@ -49,45 +49,92 @@ export class TableReader {
   }
 }
 
+/** One translation's tables, and which of them are not the very same maps as in the translation before. */
+export interface Round {
+  readonly tables: Tables;
+  readonly changed: ReadonlySet<keyof Tables>;
+}
+
+/** The round that follows `previous`. */
+export function nextRound(previous: Round, tables: Tables): Round {
+  const changed = new Set<keyof Tables>();
+  for (const table of Object.keys(tables) as (keyof Tables)[]) {
+    if (tables[table] !== previous.tables[table]) changed.add(table);
+  }
+  return { tables, changed };
+}
+
+/** A round before the first: nothing is there. */
+export function emptyRound(): Round {
+  const tables: Tables = {
+    services: new Map(),
+    namespaces: new Map(),
+    pods: new Map(),
+    gatewayViews: new Map(),
+    gateways: new Map(),
+    gatewaysByName: new Map(),
+    grantsByNamespace: new Map(),
+    slicesByService: new Map(),
+  };
+  return { tables, changed: new Set() };
+}
+
 interface Entry<Source, Result> {
   readonly source: Source;
   readonly lookups: readonly Lookup[];
   readonly result: Result;
+  /** The last round that asked for it, which is when its lookups were last known to hold. */
+  round: number;
 }
 
 /**
  * Results by key, valid as long as source object and lookups are unchanged. Holds exactly the keys of the latest
- * round: call `sweep` after each so that what no longer exists is forgotten.
+ * round: end each with `sweep`, so that what no longer exists is forgotten.
  */
 export class ResultCache<Source, Result> {
-  #entries = new Map<string, Entry<Source, Result>>();
-  #next = new Map<string, Entry<Source, Result>>();
+  readonly #entries = new Map<string, Entry<Source, Result>>();
+  #round = 0;
+  #asked = 0;
+  #isChanged = false;
 
   /** `compute` gets the result of last time, if any, to keep the identity of parts that come out the same. */
   get(
     key: string,
     source: Source,
-    tables: Tables,
+    round: Round,
     compute: (reader: TableReader, previous: Result | undefined) => Result,
   ): Result {
+    this.#asked += 1;
     const entry = this.#entries.get(key);
-    if (entry !== undefined && entry.source === source && stillTrue(entry.lookups, tables)) {
-      this.#next.set(key, entry);
+    if (entry !== undefined && entry.source === source && stillTrue(entry.lookups, round)) {
+      entry.round = this.#round;
       return entry.result;
     }
-    const reader = new TableReader(tables);
+    const reader = new TableReader(round.tables);
     const result = compute(reader, entry?.result);
-    this.#next.set(key, { source, lookups: reader.lookups(), result });
+    this.#entries.set(key, { source, lookups: reader.lookups(), result, round: this.#round });
+    this.#isChanged = true;
     return result;
   }
 
-  sweep(): void {
-    this.#entries = this.#next;
-    this.#next = new Map();
+  /** Ends the round. False when every result was the same as in the round before, and none went away. */
+  sweep(): boolean {
+    let isChanged = this.#isChanged;
+    if (this.#entries.size > this.#asked) {
+      isChanged = true;
+      for (const [key, entry] of this.#entries) if (entry.round !== this.#round) this.#entries.delete(key);
+    }
+    this.#round += 1;
+    this.#asked = 0;
+    this.#isChanged = false;
+    return isChanged;
   }
 }
 
-function stillTrue(lookups: readonly Lookup[], tables: Tables): boolean {
-  for (const lookup of lookups) if (tables[lookup.table].get(lookup.key) !== lookup.found) return false;
+function stillTrue(lookups: readonly Lookup[], { tables, changed }: Round): boolean {
+  if (changed.size === 0) return true;
+  for (const { table, key, found } of lookups) {
+    if (changed.has(table) && tables[table].get(key) !== found) return false;
+  }
   return true;
 }

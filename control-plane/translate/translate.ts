@@ -1,18 +1,17 @@
 // ClusterState to Translation: composes the parts of this folder and remembers their results. Pure: the same state
 // gives the same output whatever came before, and nothing that was passed in is changed. What was remembered only
 // decides which objects keep their identity and how much is computed again.
-import type { Cluster, Endpoints, Listener, Route, RouteConfiguration, Workload } from "../../proto/messages.ts";
-import type { ClusterState, Gateway, HttpRoute, Pod, Service } from "../source/cluster-state.ts";
+import type { Listener, Route, RouteConfiguration, Workload } from "../../proto/messages.ts";
+import type { ClusterState, Gateway, HttpRoute, Pod } from "../source/cluster-state.ts";
 import { condition } from "./conditions.ts";
-import { type ServiceClusters, translateService } from "./endpoints.ts";
-import { type ServiceFrontends, translateFrontends } from "./frontends.ts";
 import { gatewayStatus, servedListeners } from "./gateway-status.ts";
 import { type GatewayView, viewGateway } from "./gateway-view.ts";
 import { type AttachedRoute, orderRoutes } from "./precedence.ts";
-import { groupBy, retain, sameElements } from "./retain.ts";
+import { groupBy, retain, sameElements, sameMap } from "./retain.ts";
 import { type TranslatedRoute, translateRoute } from "./route.ts";
-import { ResultCache, type Tables } from "./tables.ts";
-import type { Condition, Frontend, GatewayStatus, RouteParentStatus, Statuses, Translation } from "./translation.ts";
+import { ClusterTranslator, FrontendTranslator } from "./services.ts";
+import { emptyRound, nextRound, ResultCache, type Round } from "./tables.ts";
+import type { Condition, GatewayStatus, RouteParentStatus, Statuses, Translation } from "./translation.ts";
 import { translatePod } from "./workloads.ts";
 
 export interface TranslateOptions {
@@ -24,7 +23,17 @@ export interface TranslateOptions {
   readonly usableAddresses?: ReadonlySet<string>;
 }
 
-interface RouteConfigurationEntry {
+/** What all HTTPRoutes together come to. */
+interface TranslatedRoutes {
+  readonly routes: ReadonlyMap<string, Route>;
+  readonly statuses: Statuses["httpRoutes"];
+  /** Routes by listener or frontend resource, in no particular order. */
+  readonly attached: ReadonlyMap<string, readonly AttachedRoute[]>;
+  /** How many accepted routes each of them has. */
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+interface OrderedRoutes {
   readonly attached: readonly AttachedRoute[];
   readonly body: RouteConfiguration;
 }
@@ -32,12 +41,14 @@ interface RouteConfigurationEntry {
 /** Keep one per source: its memory is one translation deep. */
 export class Translator {
   readonly #gatewayViews = new ResultCache<Gateway, GatewayView>();
-  readonly #routes = new ResultCache<HttpRoute, TranslatedRoute>();
-  readonly #services = new ResultCache<Service, ServiceClusters>();
-  readonly #workloads = new ResultCache<Pod, Workload | null>();
-  #tables: Tables = emptyTables();
-  #frontends = new Map<string, ServiceFrontends>();
-  #routeConfigurations = new Map<string, RouteConfigurationEntry>();
+  readonly #routeResults = new ResultCache<HttpRoute, TranslatedRoute>();
+  readonly #workloadResults = new ResultCache<Pod, Workload | null>();
+  readonly #clusters = new ClusterTranslator();
+  readonly #frontends = new FrontendTranslator();
+  #round: Round = emptyRound();
+  #routes: TranslatedRoutes = { routes: new Map(), statuses: new Map(), attached: new Map(), counts: new Map() };
+  #ordered: ReadonlyMap<string, OrderedRoutes> = new Map();
+  #workloads: ReadonlyMap<string, Workload> = new Map();
   #gatewayListeners: ReadonlyMap<string, Listener> = new Map();
   #gateways: ReadonlyMap<string, readonly string[]> = new Map();
   #gatewayStatuses: ReadonlyMap<string, GatewayStatus> = new Map();
@@ -45,92 +56,88 @@ export class Translator {
 
   /** Never throws for what objects say: what is wrong with one becomes its condition. */
   translate(state: ClusterState, options: TranslateOptions): Translation {
-    const tables = this.#buildTables(state, options);
-    const routes = new Map<string, Route>();
-    const routeStatuses = new Map<string, readonly RouteParentStatus[]>();
-    const attached = new Map<string, AttachedRoute[]>();
-    const attachedCounts = new Map<string, number>();
-    for (const [key, route] of state.httpRoutes) {
-      const result = this.#routes.get(key, route, tables, (reader, previous) =>
-        translateRoute(route, reader, previous),
-      );
-      for (const { name, body } of result.variants) routes.set(name, body);
-      if (result.statuses.length > 0) routeStatuses.set(key, result.statuses);
-      for (const [place, attachedRoute] of result.places) {
-        const there = attached.get(place);
-        if (there === undefined) attached.set(place, [attachedRoute]);
-        else there.push(attachedRoute);
-        if (result.accepted) attachedCounts.set(place, (attachedCounts.get(place) ?? 0) + 1);
-      }
-    }
-    this.#routes.sweep();
-
-    const clusters = new Map<string, Cluster>();
-    const endpoints = new Map<string, Endpoints>();
-    for (const [key, service] of state.services) {
-      const result = this.#services.get(key, service, tables, (reader, previous) =>
-        translateService(service, reader, previous),
-      );
-      for (const named of result.clusters) {
-        clusters.set(named.name, named.cluster);
-        endpoints.set(named.name, named.endpoints);
-      }
-    }
-    this.#services.sweep();
-
-    const { listeners, gateways } = this.#translateGateways(tables);
-    const frontends = this.#translateFrontends(state, attached, listeners);
+    const round = this.#startRound(state, options);
+    const { routes, attached, counts, statuses: httpRoutes } = this.#translateRoutes(state.httpRoutes, round);
+    const { clusters, endpoints } = this.#clusters.translate(state.services, round);
+    const { listeners: frontendListeners, frontends } = this.#frontends.translate(state.services, attached.keys());
+    this.#translateGateways(round);
+    const listeners = new Map([...frontendListeners, ...this.#gatewayListeners]);
     return {
       listeners,
       routeConfigurations: this.#orderRoutes(listeners, attached),
       routes,
       clusters,
       endpoints,
-      workloads: this.#translateWorkloads(state, tables),
-      gateways,
+      workloads: this.#translateWorkloads(state.pods, round),
+      gateways: this.#gateways,
       frontends,
-      statuses: this.#statuses(state, options, tables, attachedCounts, routeStatuses),
+      statuses: { ...this.#gatewayStatusesOf(state, options, round, counts), httpRoutes },
     };
   }
 
-  #buildTables(state: ClusterState, options: TranslateOptions): Tables {
-    const before = this.#tables;
-    const gatewayViews = new Map<string, GatewayView>();
+  #startRound(state: ClusterState, options: TranslateOptions): Round {
+    const before = this.#round.tables;
+    const views = new Map<string, GatewayView>();
     for (const [key, gateway] of state.gateways) {
       if (state.gatewayClasses.get(gateway.gatewayClassName)?.controllerName !== options.controllerName) continue;
-      gatewayViews.set(
+      views.set(
         key,
-        this.#gatewayViews.get(key, gateway, before, () => viewGateway(gateway)),
+        this.#gatewayViews.get(key, gateway, this.#round, () => viewGateway(gateway)),
       );
     }
     this.#gatewayViews.sweep();
-    this.#tables = {
+    const grants = state.referenceGrants.values();
+    const slices = state.endpointSlices.values();
+    this.#round = nextRound(this.#round, {
       services: state.services,
       namespaces: state.namespaces,
       pods: state.pods,
-      gatewayViews,
+      gatewayViews: sameMap(before.gatewayViews, views),
       gateways: state.gateways,
       gatewaysByName: groupBy(state.gateways.values(), ({ meta }) => meta.name, before.gatewaysByName),
-      grantsByNamespace: groupBy(
-        state.referenceGrants.values(),
-        ({ meta }) => meta.namespace,
-        before.grantsByNamespace,
-      ),
+      grantsByNamespace: groupBy(grants, ({ meta }) => meta.namespace, before.grantsByNamespace),
       slicesByService: groupBy(
-        state.endpointSlices.values(),
+        slices,
         ({ meta, serviceName }) => `${meta.namespace}/${serviceName}`,
         before.slicesByService,
       ),
-    };
-    return this.#tables;
+    });
+    return this.#round;
   }
 
-  #translateGateways(tables: Tables): { listeners: Map<string, Listener>; gateways: Translation["gateways"] } {
+  #translateRoutes(httpRoutes: ClusterState["httpRoutes"], round: Round): TranslatedRoutes {
+    const results: [string, TranslatedRoute][] = [];
+    for (const [key, route] of httpRoutes) {
+      results.push([
+        key,
+        this.#routeResults.get(key, route, round, (reader, previous) => translateRoute(route, reader, previous)),
+      ]);
+    }
+    if (!this.#routeResults.sweep()) return this.#routes;
+    const routes = new Map<string, Route>();
+    const statuses = new Map<string, readonly RouteParentStatus[]>();
+    const attached = new Map<string, AttachedRoute[]>();
+    const counts = new Map<string, number>();
+    for (const [key, result] of results) {
+      for (const { name, body } of result.variants) routes.set(name, body);
+      if (result.statuses.length > 0) statuses.set(key, result.statuses);
+      for (const [place, route] of result.places) {
+        const there = attached.get(place);
+        if (there === undefined) attached.set(place, [route]);
+        else there.push(route);
+        if (result.accepted) counts.set(place, (counts.get(place) ?? 0) + 1);
+      }
+    }
+    this.#routes = { routes, statuses, attached, counts };
+    return this.#routes;
+  }
+
+  #translateGateways({ tables }: Round): void {
     const listeners = new Map<string, Listener>();
     const gateways = new Map<string, readonly string[]>();
     for (const [key, view] of tables.gatewayViews) {
-      const names: string[] = [];
-      for (const { resourceName, hostname, listener } of servedListeners(view)) {
+      const served = servedListeners(view);
+      for (const { resourceName, hostname, listener } of served) {
         const body: Listener = {
           port: listener.port,
           hostname,
@@ -139,99 +146,57 @@ export class Translator {
           displayName: resourceName,
         };
         listeners.set(resourceName, retain(this.#gatewayListeners.get(resourceName), body));
-        names.push(resourceName);
       }
+      const names = served.map(({ resourceName }) => resourceName);
       gateways.set(key, retain(this.#gateways.get(key), names));
     }
-    this.#gatewayListeners = new Map(listeners);
+    this.#gatewayListeners = listeners;
     this.#gateways = gateways;
-    return { listeners, gateways };
-  }
-
-  /** Adds the frontends' listeners to `listeners`. */
-  #translateFrontends(
-    state: ClusterState,
-    attached: ReadonlyMap<string, unknown>,
-    listeners: Map<string, Listener>,
-  ): Translation["frontends"] {
-    const consumers = new Map<string, string[]>();
-    for (const place of attached.keys()) {
-      const at = place.indexOf("@");
-      if (at < 0) continue;
-      const frontend = place.slice(0, at);
-      const namespaces = consumers.get(frontend) ?? [];
-      namespaces.push(place.slice(at + 1));
-      consumers.set(frontend, namespaces);
-    }
-    for (const namespaces of consumers.values()) namespaces.sort();
-    const results = new Map<string, ServiceFrontends>();
-    const frontends = new Map<string, Frontend>();
-    for (const [key, service] of state.services) {
-      const result = translateFrontends(service, attached, consumers, this.#frontends.get(key));
-      results.set(key, result);
-      for (const [name, listener] of result.listeners) listeners.set(name, listener);
-      for (const [names, frontend] of result.frontends) {
-        for (const name of names) {
-          // Two Services that claim one address: the first by name has it, whatever the order of objects.
-          const other = frontends.get(name);
-          if (other === undefined || frontend.listener < other.listener) frontends.set(name, frontend);
-        }
-      }
-    }
-    this.#frontends = results;
-    return frontends;
   }
 
   #orderRoutes(
     listeners: ReadonlyMap<string, Listener>,
     attached: ReadonlyMap<string, readonly AttachedRoute[]>,
   ): Translation["routeConfigurations"] {
-    const entries = new Map<string, RouteConfigurationEntry>();
+    const ordered = new Map<string, OrderedRoutes>();
     const bodies = new Map<string, RouteConfiguration>();
     for (const { routeConfiguration: name } of listeners.values()) {
       if (name === "") continue;
       const routes = attached.get(name) ?? [];
-      const before = this.#routeConfigurations.get(name);
-      const entry =
-        before !== undefined && sameElements(before.attached, routes)
-          ? before
-          : { attached: routes, body: retain(before?.body, orderRoutes(routes)) };
-      entries.set(name, entry);
+      const before = this.#ordered.get(name);
+      const isSame = before !== undefined && sameElements(before.attached, routes);
+      const entry = isSame ? before : { attached: routes, body: retain(before?.body, orderRoutes(routes)) };
+      ordered.set(name, entry);
       bodies.set(name, entry.body);
     }
-    this.#routeConfigurations = entries;
+    this.#ordered = ordered;
     return bodies;
   }
 
-  #translateWorkloads(state: ClusterState, tables: Tables): Translation["workloads"] {
-    const workloads = new Map<string, Workload>();
-    for (const [key, pod] of state.pods) {
-      const workload = this.#workloads.get(key, pod, tables, (_reader, previous) =>
-        retain(previous, translatePod(pod)),
-      );
-      if (workload !== null) workloads.set(key, workload);
+  #translateWorkloads(pods: ClusterState["pods"], round: Round): Translation["workloads"] {
+    const results: [string, Workload | null][] = [];
+    for (const [key, pod] of pods) {
+      const compute = (_: unknown, previous: Workload | null | undefined) => retain(previous, translatePod(pod));
+      results.push([key, this.#workloadResults.get(key, pod, round, compute)]);
     }
-    this.#workloads.sweep();
+    if (!this.#workloadResults.sweep()) return this.#workloads;
+    const workloads = new Map<string, Workload>();
+    for (const [key, workload] of results) if (workload !== null) workloads.set(key, workload);
+    this.#workloads = workloads;
     return workloads;
   }
 
-  #statuses(
+  #gatewayStatusesOf(
     state: ClusterState,
     options: TranslateOptions,
-    tables: Tables,
+    { tables }: Round,
     attachedCounts: ReadonlyMap<string, number>,
-    httpRoutes: Statuses["httpRoutes"],
-  ): Statuses {
+  ): Omit<Statuses, "httpRoutes"> {
     const gatewayClasses = new Map<string, readonly Condition[]>();
     for (const [name, { controllerName, meta }] of state.gatewayClasses) {
       if (controllerName !== options.controllerName) continue;
-      const accepted = condition(
-        "Accepted",
-        "True",
-        "Accepted",
-        "Heddle serves Gateways of this class",
-        meta.generation,
-      );
+      const message = "Heddle serves Gateways of this class";
+      const accepted = condition("Accepted", "True", "Accepted", message, meta.generation);
       gatewayClasses.set(name, retain(this.#gatewayClassStatuses.get(name), [accepted]));
     }
     const gateways = new Map<string, GatewayStatus>();
@@ -242,19 +207,6 @@ export class Translator {
     }
     this.#gatewayClassStatuses = gatewayClasses;
     this.#gatewayStatuses = gateways;
-    return { gatewayClasses, gateways, httpRoutes };
+    return { gatewayClasses, gateways };
   }
-}
-
-function emptyTables(): Tables {
-  return {
-    services: new Map(),
-    namespaces: new Map(),
-    pods: new Map(),
-    gatewayViews: new Map(),
-    gateways: new Map(),
-    gatewaysByName: new Map(),
-    grantsByNamespace: new Map(),
-    slicesByService: new Map(),
-  };
 }
