@@ -14,35 +14,11 @@ import type { LocalReplyReason } from "../proxy/local-reply.ts";
 import type { TcpHandle } from "../transport/byte-stream.ts";
 import { ByteStream } from "../transport/byte-stream.ts";
 import type { ByteReader } from "../transport/byte-stream.ts";
-import type { Deadlined, Deadlines } from "../transport/deadlines.ts";
+import type { Deadlined } from "../transport/deadlines.ts";
 import { ChunkedScanner } from "./chunked-scanner.ts";
+import type { DownstreamOptions, RequestHandler } from "./downstream-options.ts";
 import { HeadParser } from "./head-parser.ts";
 import { MessageHead } from "./message-head.ts";
-
-/** The exchange, as the connection sees it. False from the first two: stop reading until resumeRequest(). */
-export interface RequestHandler {
-  start(bytes: Buffer, bodyStart: number, bodyEnd: number, complete: boolean): boolean;
-  onRequestBody(bytes: Buffer, start: number, end: number, complete: boolean): boolean;
-  onRequestAborted(): void;
-  onResponseDrain(): void;
-}
-
-export interface DownstreamOptions {
-  readonly deadlines: Deadlines;
-  readonly now: () => number;
-  /** From the first byte of a head, or from the accept, to its end. */
-  readonly headTimeoutMs: number;
-  /** Between two requests. */
-  readonly idleTimeoutMs: number;
-  /** Without a byte of a body that is not complete, and without a byte taken of a response that waits. */
-  readonly stallTimeoutMs: number;
-  /** Whether the listener drains: no further request on this connection. */
-  readonly draining: () => boolean;
-  readonly onRefused: (reason: LocalReplyReason, detail: string) => void;
-  readonly onClosed: (connection: DownstreamConnection) => void;
-}
-
-export const defaultDownstreamTimeouts = { headTimeoutMs: 10_000, idleTimeoutMs: 75_000, stallTimeoutMs: 60_000 };
 
 type Reading = "head" | "body" | "complete" | "discard" | "lingering";
 

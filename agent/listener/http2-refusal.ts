@@ -2,14 +2,11 @@
 // HTTP_1_1_REQUIRED (RFC 9113 sections 3.4, 6.8, 7), so that the client knows to try again in HTTP/1.1.
 import type { ByteStream } from "../transport/byte-stream.ts";
 
-const http11Required = 0xd;
+const emptySettingsFrame = "000000040000000000";
+/** Last stream 0, error code 0xd. */
+const goAwayFrame = "0000080700000000000000000000" + "0000000d";
 
-const answer = Buffer.from([
-  // SETTINGS, empty: the server's connection preface.
-  ...[0, 0, 0, 4, 0, 0, 0, 0, 0],
-  // GOAWAY: last stream 0, error code.
-  ...[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, http11Required],
-]);
+const answer = Buffer.from(emptySettingsFrame + goAwayFrame, "hex");
 
 export function refuseHttp2(stream: ByteStream): void {
   stream.writeOwned(answer);

@@ -5,9 +5,9 @@
 //   draining --accept time over--> refusing: the socket is closed, idle connections end, requests in flight go on
 //   refusing --last connection gone, or the deadline--> closed
 import net from "node:net";
-import type { DownstreamOptions } from "../http1/downstream-connection.ts";
-import { DownstreamConnection, defaultDownstreamTimeouts } from "../http1/downstream-connection.ts";
-import { localReplyStatus } from "../proxy/local-reply.ts";
+import { DownstreamConnection } from "../http1/downstream-connection.ts";
+import type { DownstreamOptions } from "../http1/downstream-options.ts";
+import { defaultDownstreamTimeouts } from "../http1/downstream-options.ts";
 import type { Direction } from "../proxy/direction.ts";
 import { Exchange } from "../proxy/exchange.ts";
 import type { ProxyContext } from "../proxy/proxy-context.ts";
@@ -26,6 +26,8 @@ export interface Accepted {
   readonly relayTo: RelayTarget | null;
   /** The client may be waiting for the server's first word: dial after a short silence. */
   readonly serverMayTalkFirst: boolean;
+  /** Nothing is looked at: the connection is relayed from its first byte. */
+  readonly relayAll?: boolean;
 }
 
 export interface ListenerOptions {
@@ -61,7 +63,6 @@ export class Listener {
       onRefused: (reason, detail) => {
         context.metrics.protocolErrors.with(detail === "" ? reason : detail).value++;
         context.metrics.localReplies.with(reason).value++;
-        return localReplyStatus(reason);
       },
       onClosed: (connection) => {
         this.#connections.delete(connection);
@@ -214,7 +215,8 @@ class Detection implements ByteReader {
 
   decide(accepted: Accepted): void {
     this.#accepted = accepted;
-    if (this.#bytes !== null) this.#judge(this.#bytes);
+    if (accepted.relayAll === true) this.#finish("opaque", this.#bytes ?? nothing);
+    else if (this.#bytes !== null) this.#judge(this.#bytes);
     else if (accepted.serverMayTalkFirst) {
       this.#silence = setTimeout(() => this.#finish("opaque", nothing), detectionTimeoutMs);
     }

@@ -21,17 +21,16 @@ import type { UpstreamConnection, UpstreamFailure, UpstreamHandler } from "../up
 import type { Direction } from "./direction.ts";
 import type { Downstream } from "./downstream.ts";
 import { renderRequest, renderResponse } from "./heads.ts";
+import { HeldBody } from "./held-body.ts";
 import type { LocalReplyReason } from "./local-reply.ts";
 import { localReplyStatus, renderLocalReply } from "./local-reply.ts";
 import type { MirrorCopy } from "./mirror.ts";
-import { startMirrors } from "./mirror.ts";
+import { feedCopies, startMirrors } from "./mirror.ts";
 import type { ProxyContext } from "./proxy-context.ts";
+import { isIdempotent, mayReplay, replyToFailure } from "./replay.ts";
 import { reportExchange } from "./request-report.ts";
 import type { UpgradeOwner } from "./upgrade.ts";
-import { carryUpgrade } from "./upgrade.ts";
-
-/** Body bytes that are held while no upstream connection stands, and for a replay. The rest stays with the client. */
-const maxHeldBytes = 64 * 1024;
+import { carryUpgrade, upgradeRequestOf } from "./upgrade.ts";
 
 /** Up to this size a body travels in the same write as its head. */
 const maxInlineBytes = 16 * 1024;
@@ -69,9 +68,7 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
   #upstream: UpstreamConnection | null = null;
   #dialling: UpstreamConnection | null = null;
   #copies: readonly MirrorCopy[] | null = null;
-  #held: Buffer | null = null;
-  /** Everything received so far is in #held. */
-  #heldAll = false;
+  readonly #held = new HeldBody();
   #requestComplete = false;
   #closeAfter = false;
   /** Only for a client that cannot read chunks. */
@@ -105,7 +102,7 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
     }
     const resolved = this.direction.resolve(this, head);
     if (resolved === "waiting") {
-      this.#hold(bytes, bodyStart, bodyEnd);
+      this.#held.keep(bytes, bodyStart, bodyEnd);
       return requestComplete;
     }
     this.#route(resolved, bytes, bodyStart, bodyEnd);
@@ -115,7 +112,7 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
   /** The direction knows now where the request belongs; only after it has answered "waiting". */
   resolved(resolution: LocalReplyReason | null): void {
     if (this.#phase !== "resolving") return;
-    const held = this.#held ?? nothing;
+    const held = this.#held.bytes;
     this.#route(resolution, held, 0, held.length);
     if (!this.#awaitsConnection) this.downstream.resumeRequest();
   }
@@ -170,23 +167,13 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
     this.#bodyEnd = bodyEnd;
     this.#dialling = endpoint.pool.acquire(this, this.replays.length > 0);
     this.#body = null;
-    if (this.#phase === "dispatching" && this.#held === null) this.#hold(bytes, bodyStart, bodyEnd);
+    if (this.#phase === "dispatching" && bytes !== this.#held.bytes) this.#held.keep(bytes, bodyStart, bodyEnd);
   }
 
   #carryUpgrade(endpoint: EndpointState): void {
-    const { downstream, backend } = this;
-    const { head, stream } = downstream;
+    const { downstream } = this;
     this.#tunnelFirst ??= downstream.takeKept();
-    const request = {
-      stream,
-      endpoint,
-      text: renderRequest(this, head),
-      target: head.originTarget,
-      first: this.#tunnelFirst,
-      responseEdit: backend?.responseEdit ?? null,
-      connectTimeoutMs: endpoint.pool.options.connectTimeoutMs,
-    };
-    downstream.upgrade(carryUpgrade(request, this));
+    downstream.upgrade(carryUpgrade(upgradeRequestOf(this, endpoint, this.#tunnelFirst), this));
     downstream.resumeRequest();
   }
 
@@ -218,12 +205,12 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
     const { head } = this.downstream;
     const text = renderRequest(this, head);
     const immediate = this.#body !== null;
-    const bytes = this.#body ?? this.#held ?? nothing;
+    const bytes = this.#body ?? this.#held.bytes;
     const start = immediate ? this.#bodyStart : 0;
     const end = immediate ? this.#bodyEnd : bytes.length;
     const size = end - start;
-    if (immediate && size > 0 && this.#requestComplete && this.#held === null && isIdempotent(head.method)) {
-      this.#hold(bytes, start, end);
+    if (immediate && size > 0 && this.#requestComplete && bytes !== this.#held.bytes && isIdempotent(head.method)) {
+      this.#held.keep(bytes, start, end);
     }
     if (size === 0) {
       connection.sendRequest(text, head.method, this.#requestComplete);
@@ -240,7 +227,7 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
   onRequestBody(bytes: Buffer, start: number, end: number, complete: boolean): boolean {
     this.requestBytes += end - start;
     this.#requestComplete = complete;
-    this.#heldAll = false;
+    this.#held.miss();
     if (this.#copies !== null) feedCopies(this.#copies, bytes, start, end, complete);
     return this.#upstream === null ? true : this.#upstream.sendRequestBody(bytes, start, end, complete);
   }
@@ -263,14 +250,15 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
     if (this.#phase === "idle") return;
     this.#upstream = null;
     this.#dialling = null;
-    this.downstream.upgrade(null);
+    if (this.#tunnelFirst !== null) this.downstream.upgrade(null);
     if (this.#phase === "responding") {
       this.#finish(failure.kind);
       this.downstream.reset();
       return;
     }
-    if (this.#mayReplay(failure)) {
-      const held = this.#held ?? nothing;
+    const { method } = this.downstream.head;
+    if (mayReplay(failure, { method, replays: this.replays.length, heldWhole: this.#heldWhole })) {
+      const held = this.#held.bytes;
       const failed = this.endpoint;
       const reason = failure.kind === "reset" ? "reset" : "connect-failure";
       this.replays = [{ timeMs: performance.timeOrigin + this.context.now(), reason, endpoint: failed?.key ?? "" }];
@@ -279,26 +267,12 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
       this.#dispatch(held, 0, held.length, failed);
       return;
     }
-    this.replyLocally(failureReason(failure), failure.message);
+    this.replyLocally(replyToFailure(failure), failure.message);
   }
 
-  /**
-   * One replay, never more: after a connect failure any method, because nothing was sent; after the reset of a reused
-   * connection idempotent methods whose whole body is still held (RFC 9112 section 9.3.1).
-   */
-  #mayReplay(failure: UpstreamFailure): boolean {
-    if (this.replays.length > 0) return false;
-    switch (failure.kind) {
-      case "connect-failed":
-      case "connect-timeout":
-        return true;
-      case "reset":
-        if (!failure.reused || !isIdempotent(this.downstream.head.method)) return false;
-        return this.requestBytes === 0 ? this.#requestComplete : this.#heldAll && this.#requestComplete;
-      case "overflow":
-      case "bad-response":
-        return false;
-    }
+  /** The request is complete, and what there is of its body is held. */
+  get #heldWhole(): boolean {
+    return this.#requestComplete && this.#held.whole && this.#held.bytes.length === this.requestBytes;
   }
 
   // --- response ----------------------------------------------------------------------------------------------------
@@ -382,8 +356,10 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
   #finish(error: string): void {
     this.#phase = "idle";
     this.#leaveEndpointCount();
+    // The rest of the body will not be read any more, so a copy of it would never be whole.
+    if (!this.#requestComplete) for (const copy of this.#copies ?? []) copy.abort("reset");
     reportExchange(this, error);
-    this.#held = null;
+    this.#held.reset();
     this.#copies = null;
     this.#upstream = null;
     this.#dialling = null;
@@ -405,13 +381,6 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
     this.endpoint = null;
   }
 
-  #hold(bytes: Buffer, start: number, end: number): void {
-    const size = end - start;
-    if (size > maxHeldBytes) return;
-    this.#held = size === 0 ? null : Buffer.copyBytesFrom(bytes, start, size);
-    this.#heldAll = true;
-  }
-
   #reset(): void {
     this.listener = null;
     this.rule = null;
@@ -427,8 +396,7 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
     this.upstreamSpanId = "";
     this.requestBytes = 0;
     this.responseBytes = 0;
-    this.#held = null;
-    this.#heldAll = false;
+    this.#held.reset();
     this.#copies = null;
     this.#closeAfter = false;
     this.#dechunker = null;
@@ -436,40 +404,4 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
   }
 }
 
-const nothing = Buffer.alloc(0);
 const noReplays: readonly Replay[] = [];
-
-function feedCopies(copies: readonly MirrorCopy[], bytes: Buffer, start: number, end: number, complete: boolean): void {
-  const owned = Buffer.copyBytesFrom(bytes, start, end - start);
-  for (const copy of copies) copy.onBody(owned, complete);
-}
-
-/** RFC 9110 section 9.2.2. */
-function isIdempotent(method: string): boolean {
-  switch (method) {
-    case "GET":
-    case "HEAD":
-    case "OPTIONS":
-    case "PUT":
-    case "DELETE":
-    case "TRACE":
-      return true;
-    default:
-      return false;
-  }
-}
-
-function failureReason(failure: UpstreamFailure): LocalReplyReason {
-  switch (failure.kind) {
-    case "connect-failed":
-      return "connect_failed";
-    case "connect-timeout":
-      return "connect_timeout";
-    case "overflow":
-      return "upstream_overflow";
-    case "reset":
-      return "upstream_reset";
-    case "bad-response":
-      return "bad_response";
-  }
-}

@@ -51,6 +51,18 @@ export function startMirrors(
   return copies.length === 0 ? null : copies;
 }
 
+/** More of the request's body, for every copy that is still under way. */
+export function feedCopies(
+  copies: readonly MirrorCopy[],
+  bytes: Buffer,
+  start: number,
+  end: number,
+  complete: boolean,
+): void {
+  const owned = Buffer.copyBytesFrom(bytes, start, end - start);
+  for (const copy of copies) copy.onBody(owned, complete);
+}
+
 export class MirrorCopy implements UpstreamHandler, Deadlined {
   deadlineMs: number;
   readonly startedMs: number;

@@ -10,6 +10,8 @@ import type { ByteReader, ByteStream } from "../transport/byte-stream.ts";
 import type { EndpointState } from "../upstream/cluster-manager.ts";
 import type { UpstreamFailure } from "../upstream/upstream-connection.ts";
 import type { HeaderEdit } from "../snapshot/compiled.ts";
+import type { Exchange } from "./exchange.ts";
+import { renderRequest } from "./heads.ts";
 
 /** What `ws` really takes: the published types leave out what onReq may return and mistake what onRes gets. */
 type CarryWebSocket = (
@@ -45,6 +47,20 @@ export interface UpgradeRequest {
   readonly first: Buffer;
   readonly responseEdit: HeaderEdit | null;
   readonly connectTimeoutMs: number;
+}
+
+/** The upgrade of an exchange's request; `first` is what followed its head. */
+export function upgradeRequestOf(exchange: Exchange, endpoint: EndpointState, first: Buffer): UpgradeRequest {
+  const { head, stream } = exchange.downstream;
+  return {
+    stream,
+    endpoint,
+    text: renderRequest(exchange, head),
+    target: head.originTarget,
+    first,
+    responseEdit: exchange.backend?.responseEdit ?? null,
+    connectTimeoutMs: endpoint.pool.options.connectTimeoutMs,
+  };
 }
 
 /** Starts carrying; returns the reader that the client's stream must have from now on. */

@@ -133,15 +133,44 @@ test("a frontend without routes is counted under its cluster", (t) => {
   t.is(valueOf(scrape(), "http_requests_total", labels), 1);
 });
 
-test("beyond the cap, series share one labelled overflow and the family is named", (t) => {
+test("beyond the cap, series of a version share one labelled overflow, so that sums by version stay true", (t) => {
   const { requests, scrape } = metrics({ maxSeries: 3 });
   for (let index = 0; index < 10; index++) {
-    requests.counter(cart, `v${index}`).record(200, 1);
+    const other = { rule: { route: "shop/cart", index }, displayName: "shop/cart:80" };
+    requests.counter(other, "v1").record(200, 1);
+    requests.counter(other, "v2").record(503, 1);
   }
   const families = scrape();
-  t.is(samplesOf(families, "http_requests_total").filter(({ labels }) => labels["status"] === "200").length, 4);
-  t.is(valueOf(families, "http_requests_total", { version: "overflow", route: "overflow", status: "200" }), 7);
-  t.is(valueOf(families, "heddle_metric_series_overflow_total", { family: "http_requests_total" }), 7);
+  const overflow = { route: "overflow", rule: "overflow", backend: "overflow" };
+  t.is(valueOf(families, "http_requests_total", { ...overflow, version: "v1", status: "200" }), 8);
+  t.is(valueOf(families, "http_requests_total", { ...overflow, version: "v2", status: "503" }), 9);
+  t.is(samplesOf(families, "http_requests_total").filter(({ labels }) => labels["status"] === "200").length, 5);
+  t.is(valueOf(families, "heddle_metric_series_overflow_total", { family: "http_requests_total" }), 17);
+});
+
+test("versions without end fill one series at last", (t) => {
+  const { requests, scrape } = metrics({ maxSeries: 3 });
+  for (let index = 0; index < 1000; index++) {
+    requests.counter(cart, `v${index}`).record(200, 1);
+  }
+  const samples = samplesOf(scrape(), "http_requests_total").filter(({ labels }) => labels["status"] === "200");
+  t.is(samples.length, 3 + 50 + 1);
+  t.is(
+    samples.reduce((sum, { value }) => sum + value, 0),
+    1000,
+  );
+});
+
+test("a snapshot larger than the cap leaves room for the series of what has traffic", (t) => {
+  const { requests, scrape } = metrics({ maxSeries: 100 });
+  const rules = Array.from({ length: 200 }, (_, index) => rule({ backends: [backend(`shop/s${index}:80`)] }));
+  requests.adopt(resourceSet({ routes: [route("shop/many", rules)] }));
+  requests.adopt(resourceSet({ routes: [route("shop/many", rules)] }));
+  requests.counter({ rule: { route: "shop/many", index: 199 }, displayName: "shop/s199:80" }, "v1").record(200, 1);
+  const families = scrape();
+  t.is(samplesOf(families, "http_requests_total").filter(({ labels }) => labels["status"] === "500").length, 76);
+  t.is(valueOf(families, "http_requests_total", { rule: "199", version: "v1", status: "200" }), 1);
+  t.deepEqual(samplesOf(families, "heddle_metric_series_overflow_total"), []);
 });
 
 test("a server that invents status codes fills its classes, not the label set", (t) => {

@@ -33,7 +33,7 @@ export interface RequestMetricsOptions {
   readonly registry: MetricRegistry;
   /** Monotonic or epoch, in milliseconds; only differences count. */
   readonly nowMs: () => number;
-  /** Series per family; further ones share one labelled "overflow". Default 1000. */
+  /** Series per family; further ones share one labelled "overflow" per version. Default 2000. */
   readonly maxSeries?: number;
   /** How long a series that the current snapshot cannot reach is kept. Default 10 minutes. */
   readonly idleMs?: number;
@@ -65,7 +65,7 @@ export class RequestMetrics {
         durationName: duration[0],
         durationHelp: duration[1],
         labelNames,
-        maxSeries: options.maxSeries ?? 1000,
+        maxSeries: options.maxSeries ?? 2000,
         idleMs: options.idleMs ?? 600_000,
         nowMs: options.nowMs,
         onOverflow: () => {
@@ -150,11 +150,8 @@ export class RequestMetrics {
   adopt(resources: ResourceSet): void {
     this.#byBackend = new Map();
     this.#byMirror = new Map();
-    for (const family of [this.#requests, this.#mirrors]) {
-      for (const series of family.all()) {
-        series.wanted = false;
-      }
-    }
+    this.#requests.forgetWants();
+    this.#mirrors.forgetWants();
     for (const [route, { rules }] of resources.routes) {
       rules.forEach((rule, index) => {
         for (const backend of rule.backends) {
@@ -171,7 +168,7 @@ export class RequestMetrics {
     for (const listener of resources.listeners.values()) {
       if (listener.cluster !== "") {
         for (const version of versionsOf(resources, listener.cluster)) {
-          this.#requests.with([version, "", "", listener.cluster]).wanted = true;
+          this.#requests.want([version, "", "", listener.cluster]);
         }
       }
     }
@@ -200,7 +197,7 @@ export class RequestMetrics {
     target: { readonly displayName: string; readonly cluster: string },
   ): void {
     for (const version of versionsOf(resources, target.cluster)) {
-      family.with([version, route, String(rule), target.displayName]).wanted = true;
+      family.want([version, route, String(rule), target.displayName]);
     }
   }
 }

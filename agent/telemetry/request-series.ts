@@ -12,6 +12,9 @@ const initialCodes: readonly number[] = [200, 500, 502, 503, 504];
 /** Status codes told apart in one series; further ones are counted by class ("5xx", which `5..` still matches). */
 const maxCodes = 24;
 
+/** Versions told apart among the requests that found no series of their own. */
+const maxOverflowVersions = 50;
+
 /** Records finished requests. Safe to keep for as long as a request lives. */
 export interface RequestCounter {
   /** `statusCode` is what the client was sent, 0 when it was sent none. */
@@ -87,7 +90,7 @@ export interface RequestFamilyOptions {
   readonly countHelp: string;
   readonly durationName: string;
   readonly durationHelp: string;
-  /** Without "status" and "le". */
+  /** Without "status" and "le". The first is the version. */
   readonly labelNames: readonly string[];
   readonly maxSeries: number;
   readonly idleMs: number;
@@ -98,7 +101,7 @@ export interface RequestFamilyOptions {
 export class RequestFamily implements Collector {
   readonly #options: RequestFamilyOptions;
   readonly #series = new Map<string, RequestSeries>();
-  #overflowSeries: RequestSeries | null = null;
+  readonly #overflow = new Map<string, RequestSeries>();
 
   constructor(options: RequestFamilyOptions) {
     this.#options = options;
@@ -112,7 +115,10 @@ export class RequestFamily implements Collector {
     return this.#series.size;
   }
 
-  /** The series of these label values, made when new; the shared overflow series when the family is full. */
+  /**
+   * The series of these label values, made when new. When the family is full: the one that all of the same version
+   * share, so that sums by version stay true; beyond maxOverflowVersions not even that.
+   */
   with(labelValues: readonly string[]): RequestSeries {
     const key = labelValues.join("\0");
     const known = this.#series.get(key);
@@ -121,23 +127,33 @@ export class RequestFamily implements Collector {
     }
     if (this.#series.size >= this.#options.maxSeries) {
       this.#options.onOverflow();
-      this.#overflowSeries ??= new RequestSeries(
-        this,
-        this.#options.labelNames.map(() => overflowLabel),
-        this.#options.nowMs(),
-      );
-      return this.#overflowSeries;
+      return this.#overflowOf(labelValues[0] ?? overflowLabel);
     }
     const series = new RequestSeries(this, labelValues, this.#options.nowMs());
     this.#series.set(key, series);
     return series;
   }
 
+  /**
+   * Makes the series at zero and keeps it while it is wanted, unless the family is three quarters full: the rest is
+   * for what has traffic.
+   */
+  want(labelValues: readonly string[]): void {
+    if (this.#series.size < this.#options.maxSeries * 0.75 || this.#series.has(labelValues.join("\0"))) {
+      this.with(labelValues).wanted = true;
+    }
+  }
+
+  /** Nothing is wanted until want() says so again. */
+  forgetWants(): void {
+    for (const series of this.#series.values()) {
+      series.wanted = false;
+    }
+  }
+
   *all(): Generator<RequestSeries> {
     yield* this.#series.values();
-    if (this.#overflowSeries !== null) {
-      yield this.#overflowSeries;
-    }
+    yield* this.#overflow.values();
   }
 
   /** Drops series that are not wanted and were idle for idleMs. Called at scrape and report time, never per request. */
@@ -153,6 +169,17 @@ export class RequestFamily implements Collector {
         series.retired = true;
       }
     }
+  }
+
+  #overflowOf(version: string): RequestSeries {
+    const key = this.#overflow.has(version) || this.#overflow.size < maxOverflowVersions ? version : overflowLabel;
+    let series = this.#overflow.get(key);
+    if (series === undefined) {
+      const labelValues = this.#options.labelNames.map((_, index) => (index === 0 ? key : overflowLabel));
+      series = new RequestSeries(this, labelValues, this.#options.nowMs());
+      this.#overflow.set(key, series);
+    }
+    return series;
   }
 
   render(): string {

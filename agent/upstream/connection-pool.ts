@@ -72,9 +72,7 @@ export class ConnectionPool {
    */
   acquire(handler: UpstreamHandler, fresh: boolean): UpstreamConnection | null {
     const nowMs = this.#now();
-    while (!fresh) {
-      const connection = this.#idle.pop();
-      if (connection === undefined) break;
+    for (let connection = fresh ? undefined : this.#idle.pop(); connection; connection = this.#idle.pop()) {
       if (connection.closed || nowMs - connection.idleSinceMs >= connection.idleTimeoutMs) {
         connection.close();
         continue;
@@ -127,6 +125,6 @@ export class ConnectionPool {
   /** Closes what is idle now and what becomes idle later; requests in flight go on. */
   close(): void {
     this.#closing = true;
-    for (const connection of [...this.#idle]) connection.close();
+    for (const connection of this.#idle.splice(0)) connection.close();
   }
 }

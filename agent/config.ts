@@ -1,0 +1,178 @@
+// The agent's settings: environment variables, read once from one table of fields, validated together. Owns names,
+// defaults and messages; tracing's own OTEL_ variables are telemetry/tracing-config.ts's.
+import type { TracingConfigResult } from "./telemetry/tracing-config.ts";
+import { parseTracingConfig } from "./telemetry/tracing-config.ts";
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface AgentConfig {
+  readonly mode: "gateway" | "sidecar";
+  readonly namespace: string;
+  readonly pod: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** "namespace/name"; "" in sidecar mode. */
+  readonly gateway: string;
+  /** Tried in turn. */
+  readonly controlPlanes: readonly string[];
+  /** Gateway: whether listening sockets come from the parent process. */
+  readonly inheritListeners: boolean;
+  /** Gateway: the host that listeners bind. */
+  readonly bindAddress: string;
+  /** Gateway: added to listener ports under 1024, which an unprivileged process cannot bind. */
+  readonly privilegedPortOffset: number;
+  readonly inbound: Address;
+  readonly outbound: Address;
+  readonly admin: Address;
+  /** Connections reach the sidecar by redirection, and carry their original destination. */
+  readonly capture: boolean;
+  /** Where the last good snapshot is kept; "" for nowhere. */
+  readonly stateDirectory: string;
+  readonly logLevel: string;
+  readonly logFormat: "json" | "pretty";
+  readonly accessLog: boolean;
+  /** service.name in telemetry; "" for what the control plane says of the workload. */
+  readonly serviceName: string;
+  readonly maxConnections: number;
+  readonly mirrorMaxActive: number;
+  /** While draining: how long connections are still accepted. */
+  readonly drainAcceptMs: number;
+  /** While draining: after this long what is left is cut. */
+  readonly drainTimeoutMs: number;
+  /** A sidecar without an answer of the control plane counts as ready after this long; 0: never. */
+  readonly readyTimeoutMs: number;
+  readonly tracing: Exclude<TracingConfigResult, { kind: "invalid" }>;
+}
+
+export type AgentConfigResult = { readonly config: AgentConfig } | { readonly errors: readonly string[] };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+interface Field<Value> {
+  readonly name: string;
+  readonly fallback?: string;
+  /** Returns the value, or says what was expected. */
+  readonly parse: (text: string) => { readonly value: Value } | { readonly expected: string };
+}
+
+const ok = <Value>(value: Value): { readonly value: Value } => ({ value });
+const text = (pattern: RegExp, expected: string) => (value: string) => (pattern.test(value) ? ok(value) : { expected });
+const oneOf =
+  <Choice extends string>(...choices: readonly Choice[]) =>
+  (value: string) => {
+    const choice = choices.find((candidate) => candidate === value);
+    return choice === undefined ? { expected: `one of ${choices.join(", ")}` } : ok(choice);
+  };
+const count =
+  (least: number, most: number) =>
+  (value: string): { readonly value: number } | { readonly expected: string } => {
+    const number = Number(value);
+    const whole = value !== "" && Number.isInteger(number) && number >= least && number <= most;
+    return whole ? ok(number) : { expected: `a whole number from ${least} to ${most}` };
+  };
+const address = (value: string): { readonly value: Address } | { readonly expected: string } => {
+  const match = /^(?:\[([0-9a-f:]+)\]|([^:\s[\]]+)):(\d{1,5})$/i.exec(value);
+  const port = Number(match?.[3]);
+  return match === null || port > 65_535
+    ? { expected: "host:port, for example 127.0.0.1:15020" }
+    : ok({ host: match[1] ?? match[2] ?? "", port });
+};
+const labels = (value: string): { readonly value: Record<string, string> } | { readonly expected: string } => {
+  try {
+    const parsed: unknown = JSON.parse(value);
+    if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) {
+      const entries = Object.entries(parsed);
+      if (entries.every(([, label]) => typeof label === "string")) return ok(parsed as Record<string, string>);
+    }
+  } catch {
+    // Said below.
+  }
+  return { expected: 'a JSON object of strings, for example {"app":"web"}' };
+};
+const controlPlanes = (value: string): { readonly value: string[] } | { readonly expected: string } => {
+  const targets = value.split(",").map((part) => part.trim());
+  return targets.every((target) => "value" in address(target))
+    ? ok(targets)
+    : { expected: "host:port, or several with commas" };
+};
+
+const name = text(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, "a Kubernetes name");
+
+const fields = {
+  mode: { name: "HEDDLE_MODE", parse: oneOf("gateway", "sidecar") },
+  namespace: { name: "HEDDLE_NODE_NAMESPACE", parse: name },
+  pod: { name: "HEDDLE_NODE_POD", parse: name },
+  labels: { name: "HEDDLE_NODE_LABELS", fallback: "{}", parse: labels },
+  gateway: { name: "HEDDLE_GATEWAY", fallback: "", parse: text(/^([^/\s]+\/[^/\s]+)?$/, "namespace/name") },
+  controlPlanes: { name: "HEDDLE_CONTROL_PLANE", parse: controlPlanes },
+  listeners: { name: "HEDDLE_LISTENERS", fallback: "bind", parse: oneOf("bind", "inherit") },
+  bindAddress: { name: "HEDDLE_BIND_ADDRESS", fallback: "0.0.0.0", parse: text(/^[0-9a-z.:]+$/i, "an address") },
+  privilegedPortOffset: { name: "HEDDLE_PRIVILEGED_PORT_OFFSET", fallback: "8000", parse: count(0, 64_000) },
+  inbound: { name: "HEDDLE_INBOUND_ADDRESS", fallback: "0.0.0.0:15006", parse: address },
+  outbound: { name: "HEDDLE_OUTBOUND_ADDRESS", fallback: "127.0.0.1:15001", parse: address },
+  admin: { name: "HEDDLE_ADMIN_ADDRESS", fallback: "127.0.0.1:15020", parse: address },
+  capture: { name: "HEDDLE_CAPTURE", fallback: "off", parse: oneOf("on", "off") },
+  stateDirectory: { name: "HEDDLE_STATE_DIRECTORY", fallback: "", parse: ok<string> },
+  logLevel: { name: "HEDDLE_LOG_LEVEL", fallback: "info", parse: oneOf("debug", "info", "warn", "error", "silent") },
+  logFormat: { name: "HEDDLE_LOG_FORMAT", fallback: "json", parse: oneOf("json", "pretty") },
+  accessLog: { name: "HEDDLE_ACCESS_LOG", fallback: "off", parse: oneOf("on", "off") },
+  serviceName: { name: "HEDDLE_SERVICE_NAME", fallback: "", parse: ok<string> },
+  maxConnections: { name: "HEDDLE_MAX_CONNECTIONS", fallback: "16384", parse: count(1, 1_000_000) },
+  mirrorMaxActive: { name: "HEDDLE_MIRROR_MAX_ACTIVE", fallback: "64", parse: count(1, 65_536) },
+  drainAcceptMs: { name: "HEDDLE_DRAIN_ACCEPT_MS", fallback: "3000", parse: count(0, 600_000) },
+  drainTimeoutMs: { name: "HEDDLE_DRAIN_TIMEOUT_MS", fallback: "25000", parse: count(0, 3_600_000) },
+  readyTimeoutMs: { name: "HEDDLE_READY_TIMEOUT_MS", fallback: "10000", parse: count(0, 600_000) },
+} as const satisfies Record<string, Field<unknown>>;
+
+/** Every error at once, each with the variable's name, what it is and what was expected. */
+export function parseAgentConfig(environment: Environment): AgentConfigResult {
+  const errors: string[] = [];
+  const read = <Value>(field: Field<Value>, otherwise: Value): Value => {
+    const given = environment[field.name];
+    const value = given === undefined || given === "" ? field.fallback : given;
+    if (value === undefined) {
+      errors.push(`${field.name} is required`);
+      return otherwise;
+    }
+    const parsed = field.parse(value);
+    if ("value" in parsed) return parsed.value;
+    errors.push(`${field.name} must be ${parsed.expected}, not "${value}"`);
+    return otherwise;
+  };
+  const nowhere: Address = { host: "", port: 0 };
+  const mode = read<"gateway" | "sidecar">(fields.mode, "sidecar");
+  const tracing = parseTracingConfig(environment);
+  if (tracing.kind === "invalid") errors.push(...tracing.errors);
+  const config: AgentConfig = {
+    mode,
+    namespace: read(fields.namespace, ""),
+    pod: read(fields.pod, ""),
+    labels: read<Record<string, string>>(fields.labels, {}),
+    gateway: read(fields.gateway, ""),
+    controlPlanes: read<string[]>(fields.controlPlanes, []),
+    inheritListeners: read<string>(fields.listeners, "") === "inherit",
+    bindAddress: read(fields.bindAddress, ""),
+    privilegedPortOffset: read(fields.privilegedPortOffset, 0),
+    inbound: read(fields.inbound, nowhere),
+    outbound: read(fields.outbound, nowhere),
+    admin: read(fields.admin, nowhere),
+    capture: read<string>(fields.capture, "") === "on",
+    stateDirectory: read(fields.stateDirectory, ""),
+    logLevel: read<string>(fields.logLevel, ""),
+    logFormat: read<"json" | "pretty">(fields.logFormat, "json"),
+    accessLog: read<string>(fields.accessLog, "") === "on",
+    serviceName: read(fields.serviceName, ""),
+    maxConnections: read(fields.maxConnections, 0),
+    mirrorMaxActive: read(fields.mirrorMaxActive, 0),
+    drainAcceptMs: read(fields.drainAcceptMs, 0),
+    drainTimeoutMs: read(fields.drainTimeoutMs, 0),
+    readyTimeoutMs: read(fields.readyTimeoutMs, 0),
+    tracing: tracing.kind === "invalid" ? { kind: "off" } : tracing,
+  };
+  if (mode === "gateway" && config.gateway === "" && environment["HEDDLE_MODE"] === "gateway") {
+    errors.push("HEDDLE_GATEWAY is required in gateway mode: namespace/name");
+  }
+  return errors.length > 0 ? { errors } : { config };
+}

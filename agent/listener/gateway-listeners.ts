@@ -1,0 +1,93 @@
+// The listening sockets of a gateway: one for each port of its Gateway's listeners, bound when a snapshot first names the
+// port and drained when none names it any more. A port whose sockets the parent process owns is taken over, not bound.
+import type net from "node:net";
+import { GatewayDirection } from "../proxy/direction.ts";
+import type { ProxyContext } from "../proxy/proxy-context.ts";
+import type { CompiledSnapshot } from "../snapshot/compiled.ts";
+import { Listener } from "./listener.ts";
+
+export interface GatewayListenersOptions {
+  readonly context: ProxyContext;
+  readonly inherit: boolean;
+  readonly bindAddress: string;
+  readonly privilegedPortOffset: number;
+  readonly maxConnections: number;
+  readonly drainTimeoutMs: number;
+  /** A port that cannot be bound; the others go on. */
+  readonly onBindError: (port: number, error: Error) => void;
+  readonly onListening: (gatewayPort: number, boundPort: number) => void;
+}
+
+export class GatewayListeners {
+  readonly #options: GatewayListenersOptions;
+  readonly #listeners = new Map<number, Listener>();
+  readonly #inherited = new Map<number, net.Server>();
+  #wanted: ReadonlySet<number> = new Set();
+
+  constructor(options: GatewayListenersOptions) {
+    this.#options = options;
+  }
+
+  /** A listening socket from the parent process, for a port of the Gateway. */
+  inherit(port: number, server: net.Server): void {
+    this.#inherited.get(port)?.close();
+    this.#inherited.set(port, server);
+    if (this.#wanted.has(port)) this.#open(port);
+  }
+
+  /** Opens and drains ports as the snapshot wants. */
+  follow(snapshot: CompiledSnapshot): void {
+    this.#wanted = new Set(snapshot.gatewayPorts.keys());
+    for (const port of this.#wanted) this.#open(port);
+    for (const [port, listener] of this.#listeners) {
+      if (this.#wanted.has(port)) continue;
+      this.#listeners.delete(port);
+      void listener.drain(0, this.#options.drainTimeoutMs);
+    }
+  }
+
+  /** Ports that are bound, by gateway port. */
+  ports(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#listeners].map(([port, listener]) => [port, listener.port]));
+  }
+
+  all(): readonly Listener[] {
+    return [...this.#listeners.values()];
+  }
+
+  close(): void {
+    for (const listener of this.#listeners.values()) listener.close();
+    for (const server of this.#inherited.values()) server.close();
+  }
+
+  #open(port: number): void {
+    if (this.#listeners.has(port)) return;
+    const { context, inherit, bindAddress, privilegedPortOffset, maxConnections } = this.#options;
+    const direction = new GatewayDirection(port);
+    const listener = new Listener({
+      name: "gateway",
+      context,
+      maxConnections,
+      accept: (_stream, decide) => {
+        decide({ direction, relayTo: null, serverMayTalkFirst: false });
+      },
+    });
+    if (inherit) {
+      const server = this.#inherited.get(port);
+      if (server === undefined) return;
+      this.#inherited.delete(port);
+      this.#listeners.set(port, listener);
+      this.#options.onListening(port, listener.adopt(server));
+      return;
+    }
+    this.#listeners.set(port, listener);
+    const boundPort = port < 1024 ? port + privilegedPortOffset : port;
+    listener.listen(bindAddress, boundPort).then(
+      (bound) => this.#options.onListening(port, bound),
+      (error: Error) => {
+        this.#listeners.delete(port);
+        this.#options.onBindError(boundPort, error);
+      },
+    );
+  }
+}
