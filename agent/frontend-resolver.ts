@@ -35,8 +35,11 @@ export class DiscoveryFrontendResolver implements FrontendResolver {
   }
 
   resolve(frontend: string, done: (frontend: CompiledFrontend | null) => void): void {
-    void this.#client.waitForAnswer(`frontend:${frontend}`, firstDialTimeoutMs).then(() => {
-      done(this.#store.current().frontends.get(frontend) ?? null);
-    });
+    void this.#resolve(frontend, done);
+  }
+
+  async #resolve(frontend: string, done: (frontend: CompiledFrontend | null) => void): Promise<void> {
+    await this.#client.waitForAnswer(`frontend:${frontend}`, firstDialTimeoutMs);
+    done(this.#store.current().frontends.get(frontend) ?? null);
   }
 }

@@ -4,7 +4,7 @@ import type { ByteStream } from "../transport/byte-stream.ts";
 
 const emptySettingsFrame = "000000040000000000";
 /** Last stream 0, error code 0xd. */
-const goAwayFrame = "0000080700000000000000000000" + "0000000d";
+const goAwayFrame = "000008070000000000000000000000000d";
 
 const answer = Buffer.from(emptySettingsFrame + goAwayFrame, "hex");
 

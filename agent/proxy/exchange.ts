@@ -263,7 +263,8 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
       const reason = failure.kind === "reset" ? "reset" : "connect-failure";
       this.replays = [{ timeMs: performance.timeOrigin + this.context.now(), reason, endpoint: failed?.key ?? "" }];
       this.context.metrics.replays.with(reason).value++;
-      this.#leaveEndpoint();
+      if (failed !== null) failed.activeRequests--;
+      this.endpoint = null;
       this.#dispatch(held, 0, held.length, failed);
       return;
     }
@@ -355,7 +356,7 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
 
   #finish(error: string): void {
     this.#phase = "idle";
-    this.#leaveEndpointCount();
+    if (this.endpoint !== null) this.endpoint.activeRequests--;
     // The rest of the body will not be read any more, so a copy of it would never be whole.
     if (!this.#requestComplete) for (const copy of this.#copies ?? []) copy.abort("reset");
     reportExchange(this, error);
@@ -370,15 +371,6 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
     this.#dialling?.abort();
     this.#upstream = null;
     this.#dialling = null;
-  }
-
-  #leaveEndpointCount(): void {
-    if (this.endpoint !== null) this.endpoint.activeRequests--;
-  }
-
-  #leaveEndpoint(): void {
-    this.#leaveEndpointCount();
-    this.endpoint = null;
   }
 
   #reset(): void {
