@@ -2,9 +2,43 @@
 // whatever both accept they read the same, and neither depends on how the octets are cut. See the table for where Heddle is
 // stricter on purpose.
 import { isDeepStrictEqual } from "node:util";
-import fc from "fast-check";
+import * as fc from "fast-check";
+import type { RefusalReason } from "../../agent/http1/refusal.ts";
 import { type FuzzedConnection, fuzzedConnection } from "./http1-messages.ts";
 import { type Reading, readWithHeddle, readWithLlhttp } from "./http1-readers.ts";
+
+/** Every reason for which Heddle refuses what llhttp in strict mode reads, and why. A refusal not listed here is a finding. */
+export const stricterThanLlhttp: Readonly<Partial<Record<RefusalReason, string>>> = {
+  bad_request_line:
+    "llhttp skips any number of empty lines, and of spaces before the target; RFC 9112 3 allows neither",
+  bad_status_line:
+    "llhttp takes status 000 to 099, empty lines and control characters in the reason; RFC 9112 4 does not",
+  unknown_method: "llhttp skips what we take for the start of the next request",
+  bad_request_target:
+    "userinfo, other schemes, fragments, obs-text, * without OPTIONS, CONNECT without a port: RFC 9112 3.2",
+  unsupported_version: "llhttp knows HTTP/0.9 and HTTP/2.0 start lines",
+  bare_line_feed: "llhttp takes a bare LF for an empty line before a message",
+  bare_carriage_return: "llhttp takes a bare CR for an empty line before a message",
+  missing_host: "RFC 9112 3.2: 400",
+  repeated_host: "RFC 9112 3.2: 400",
+  bad_host: "RFC 9112 3.2: 400",
+  content_length_with_transfer_encoding: "RFC 9112 6.3: ought to be handled as an error",
+  bad_content_length: "llhttp counts to 2^64; past 2^53 a JavaScript number is another number",
+  repeated_content_length: "RFC 9112 6.3: equal values may be refused",
+  repeated_transfer_encoding: "llhttp looks at the last one; others look at the first",
+  bad_transfer_encoding: "llhttp reads a response whose last coding is not chunked up to the close; others read chunks",
+  unsupported_transfer_encoding: "RFC 9112 6.1: a coding that is not understood is answered 501",
+  transfer_encoding_in_http_1_0: "RFC 9112 6.1: faulty framing",
+  transfer_encoding_without_body: "RFC 9112 6.1: must not be sent in 1xx and 204",
+  content_length_without_body: "RFC 9110 8.6: must not be sent in 1xx and 204",
+  content_in_connect: "RFC 9110 9.3.6: content of CONNECT has no meaning",
+  bad_connection_option:
+    "options that are no tokens, that strip Host or Content-Length, close with keep-alive in HTTP/1.0",
+  too_many_connection_options: "a bound of ours",
+  chunk_too_large: "llhttp counts to 2^64 and any number of digits",
+  bad_chunk_extension: "llhttp takes an empty value after =; RFC 9112 7.1.1 wants a token or a quoted string",
+  forbidden_trailer: "RFC 9110 6.5.1: framing, routing and authentication have no place in trailers",
+};
 
 export interface DifferentialResult {
   readonly seed: number;

@@ -1,6 +1,6 @@
 // Arbitrary HTTP/1.1 messages for fast-check: built from the grammar with a taste for what parsers disagree about, then, most
 // of them, mutated octet by octet. One value is a whole connection: one to three messages.
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { Kind } from "./http1-readers.ts";
 
 export interface FuzzedConnection {
@@ -257,7 +257,7 @@ const response = fc
   });
 
 const insertions = [
-  ...'\r\n\0 \t:,;="\\\u007f\u0080\u00ff+-0aFxX#?*/@[]%',
+  ...Array.from('\r\n\0 \t:,;="\\\u007f\u0080\u00ff+-0aFxX#?*/@[]%'),
   "\r\n",
   "\r\n\r\n",
   "\r\n ",

@@ -242,9 +242,10 @@ export function readWithLlhttp(kind: Kind, pieces: readonly Buffer[], requestMet
     before += piece.length;
     const result = parser.execute(piece);
     if (reading.outcome === "closed" || reading.outcome === "upgraded") break;
-    if (typeof result !== "number") {
+    // In a request that asks for an upgrade the binding tells of an error only by stopping short.
+    if (result !== piece.length) {
       reading.outcome = "refused";
-      reading.reason = result.code;
+      reading.reason = typeof result === "number" ? "stopped" : result.code;
       break;
     }
   }
