@@ -1,5 +1,6 @@
 import test from "ava";
 import * as fc from "fast-check";
+import { SnapshotBuilder } from "../snapshot/snapshot.ts";
 import type { ClusterState } from "../source/cluster-state.ts";
 import {
   controllerName,
@@ -112,7 +113,9 @@ test("pure: after any history the translation is that of a new translator, and i
       const translator = new Translator();
       for (const objects of history) {
         const state = freezeDeep(makeState(...objects));
-        t.deepEqual(partsOf(translator.translate(state, options)), partsOf(translate(state)));
+        const translation = translator.translate(state, options);
+        t.deepEqual(partsOf(translation), partsOf(translate(state)));
+        t.like(new SnapshotBuilder({ epoch: "test" }).build(translation), { ok: true }, "every name leads somewhere");
       }
     }),
     { numRuns: 60 },

@@ -130,6 +130,12 @@ test("B.1 a namespace label that changes opens and closes a listener", (t) => {
   t.is(accepted({}), "False/NotAllowedByListeners");
 });
 
+test("B.1 a listener that is open to no namespace takes no route, not even of its own", (t) => {
+  const closed = makeGateway("apps/edge", makeListener({ allowedNamespaces: "None" }));
+  const translation = translate(makeState(closed, canaryRoute));
+  t.is(routeReasons(translation, "apps/canary")["Accepted"], "False/NotAllowedByListeners");
+});
+
 test("B.3 deleting the last route of a Service restores its implicit forwarding", (t) => {
   const translator = new Translator();
   const route = makeRoute("apps/route", { parentRefs: [serviceParent("apps/stable")] });
