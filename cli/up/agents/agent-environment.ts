@@ -9,16 +9,8 @@ export interface AgentEnvironmentOptions {
   readonly controlPlane: string;
   /** Under it every agent gets a directory for its last-good snapshot. */
   readonly stateFolder: string;
-  readonly telemetry: TelemetryOptions;
-}
-
-export interface TelemetryOptions {
-  /** OTLP endpoint such as http://127.0.0.1:4318; "" exports nothing. */
-  readonly endpoint: string;
-  /** "grpc" or "http/protobuf". */
-  readonly protocol: string;
-  /** Share of requests that start a trace, "0" to "1". */
-  readonly samplingRatio: string;
+  /** Wins over what is inherited: for example OTEL_ variables. */
+  readonly overrides: Readonly<Record<string, string>>;
 }
 
 export interface AgentNode {
@@ -64,25 +56,22 @@ function commonEnvironment(
   directory: string,
 ): Record<string, string> {
   const environment: Record<string, string> = {};
-  // What the user set for agents (log level, limits) passes through; what is the machine's own (PATH, HOME) too.
+  // What the user set for agents (log level, limits, OTEL_ variables) passes through, and so do PATH and HOME.
   for (const [name, value] of Object.entries(options.inherited)) {
-    if (value !== undefined && !name.startsWith("npm_") && !name.startsWith("OTEL_")) {
+    if (value !== undefined && !name.startsWith("npm_")) {
       environment[name] = value;
     }
   }
-  Object.assign(environment, {
+  return {
+    ...environment,
     HEDDLE_NODE_NAMESPACE: node.namespace,
     HEDDLE_NODE_POD: node.pod,
     HEDDLE_NODE_LABELS: JSON.stringify(node.labels),
     HEDDLE_SERVICE_NAME: node.serviceName,
     HEDDLE_CONTROL_PLANE: options.controlPlane,
     HEDDLE_STATE_DIRECTORY: join(options.stateFolder, directory),
-    HEDDLE_LOG_LEVEL: options.inherited["HEDDLE_LOG_LEVEL"] ?? "info",
-  });
-  if (options.telemetry.endpoint !== "") {
-    environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = options.telemetry.endpoint;
-    environment["OTEL_EXPORTER_OTLP_PROTOCOL"] = options.telemetry.protocol;
-    environment["OTEL_TRACES_SAMPLER_ARG"] = options.telemetry.samplingRatio;
-  }
-  return environment;
+    // Endpoints are removed, and sockets have a new owner, before an agent is asked to leave.
+    HEDDLE_DRAIN_ACCEPT_MS: "0",
+    ...options.overrides,
+  };
 }
