@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import test from "ava";
 import { parsePrometheusText, samplesOf, valueOf } from "../../test/support/prometheus-text.ts";
 import { AgentMetrics } from "./agent-metrics.ts";
@@ -98,6 +99,23 @@ test("everything an agent exposes parses, and the process's own figures are plau
   for (const { name, type } of families.values()) {
     t.is(name.endsWith("_total"), type === "counter", name);
   }
+});
+
+test("event-loop lag shows a blocked loop, once", async (t) => {
+  const registry = new MetricRegistry();
+  const watched = watchProcess(registry);
+  t.teardown(() => {
+    watched.close();
+  });
+  const worst = (): number =>
+    valueOf(parsePrometheusText(registry.render()), "heddle_event_loop_lag_seconds", { quantile: "1" });
+  // The monitor measures from one of its own ticks to the next: one must come before, and one after.
+  await setTimeout(120);
+  const blockedUntil = performance.now() + 150;
+  while (performance.now() < blockedUntil);
+  await setTimeout(60);
+  t.true(worst() > 0.05);
+  t.is(worst(), 0);
 });
 
 test("only the generation in use has an info series", (t) => {

@@ -271,6 +271,20 @@ test("statistics are the deltas since the last report, by rule, backend and vers
   t.like(requests.takeStats(), { length: 1, 0: { workloadVersion: "v2", statusClasses: [0, 1, 0, 0, 0, 0] } });
 });
 
+test("where nobody scrapes, reports let idle series go, after what they held was reported", (t) => {
+  let nowMs = 0;
+  const { requests, scrape } = metrics({ nowMs: () => nowMs });
+  const first = requests.counter(cart, "v1");
+  first.record(200, 1);
+  nowMs = 1_000_000;
+  t.like(requests.takeStats(), { length: 1, 0: { statusClasses: [0, 1, 0, 0, 0, 0] } });
+  nowMs += 600_000;
+  t.deepEqual(requests.takeStats(), []);
+  t.deepEqual(samplesOf(scrape(), "http_requests_total"), []);
+  first.record(503, 1);
+  t.like(requests.takeStats(), { length: 1, 0: { statusClasses: [0, 0, 0, 0, 1, 0] } });
+});
+
 test("statistics of copies: sent ones by version, dropped ones by rule, each reported once", (t) => {
   const { requests } = metrics();
   for (let sent = 0; sent < 3; sent++) {

@@ -176,7 +176,12 @@ export class RequestMetrics {
 
   /** What happened since the last call, by rule, backend and version; entries without news are left out. */
   takeStats(): RuleStats[] {
-    return this.#report.take();
+    const stats = this.#report.take();
+    // Also where nobody scrapes, series must not stay for ever.
+    for (const family of [this.#requests, this.#inbound, this.#mirrors]) {
+      family.sweep();
+    }
+    return stats;
   }
 
   #addCounter(key: object, rule: MeteredRule | null, displayName: string, version: string): RequestSeries {

@@ -19,6 +19,7 @@ export interface RuleStats {
 }
 
 interface Reported {
+  total: number;
   statusClasses: number[];
   latencyBuckets: number[];
   sumMs: number;
@@ -73,20 +74,20 @@ export class RuleStatsReport {
   #requestDelta(
     series: RequestSeries,
   ): Pick<RuleStats, "statusClasses" | "latencyBuckets" | "latencySumSeconds"> | null {
+    const before = this.#reported.get(series);
+    const total = series.total();
+    // Most series are idle from one report to the next.
+    if (total === (before?.total ?? 0)) {
+      return null;
+    }
     const { buckets, sumMs } = series.histogram;
     const statusClasses = [1, 2, 3, 4, 5, 0].map((statusClass) => series.classTotal(statusClass));
-    const before = this.#reported.get(series);
-    const next: Reported = { statusClasses, latencyBuckets: [...buckets], sumMs };
-    const delta = {
+    this.#reported.set(series, { total, statusClasses, latencyBuckets: [...buckets], sumMs });
+    return {
       statusClasses: minus(statusClasses, before?.statusClasses),
       latencyBuckets: minus(buckets, before?.latencyBuckets),
       latencySumSeconds: (sumMs - (before?.sumMs ?? 0)) / 1000,
     };
-    if (delta.statusClasses.every((count) => count === 0)) {
-      return null;
-    }
-    this.#reported.set(series, next);
-    return delta;
   }
 }
 

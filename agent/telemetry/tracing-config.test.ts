@@ -1,5 +1,5 @@
 import test from "ava";
-import { parseTracingConfig, resourceOf } from "./tracing-config.ts";
+import { parseTracingConfig } from "./tracing-config.ts";
 
 const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" };
 
@@ -84,20 +84,5 @@ test("every mistake is reported at once, with its variable and what it was", (t)
       'OTEL_RESOURCE_ATTRIBUTES must be key=value pairs joined by commas; "novalue" is none',
       'OTEL_RESOURCE_ATTRIBUTES: the value of "a" is not percent-encoded correctly',
     ],
-  });
-});
-
-test("the resource names the service, its version and the pod, and leaves out what is not known", (t) => {
-  const identity = { serviceName: "cart", workloadVersion: "v2", namespace: "shop", pod: "cart-1", instance: "i-1" };
-  t.deepEqual(resourceOf(identity), {
-    "service.name": "cart",
-    "service.version": "v2",
-    "service.namespace": "shop",
-    "service.instance.id": "i-1",
-    "k8s.namespace.name": "shop",
-    "k8s.pod.name": "cart-1",
-  });
-  t.deepEqual(resourceOf({ ...identity, workloadVersion: "", pod: "", instance: "", namespace: "" }), {
-    "service.name": "cart",
   });
 });

@@ -30,29 +30,6 @@ export type TracingConfigResult =
   | { readonly kind: "on"; readonly config: TracingConfig }
   | { readonly kind: "invalid"; readonly errors: readonly string[] };
 
-/** Who sends the spans. "" where it is not known. */
-export interface TracingIdentity {
-  readonly serviceName: string;
-  readonly workloadVersion: string;
-  readonly namespace: string;
-  readonly pod: string;
-  /** Unique per running agent. */
-  readonly instance: string;
-}
-
-/** The resource attributes of an agent's spans, by OpenTelemetry's semantic conventions. */
-export function resourceOf(identity: TracingIdentity): Readonly<Record<string, string>> {
-  const attributes = {
-    "service.name": identity.serviceName,
-    "service.version": identity.workloadVersion,
-    "service.namespace": identity.namespace,
-    "service.instance.id": identity.instance,
-    "k8s.namespace.name": identity.namespace,
-    "k8s.pod.name": identity.pod,
-  };
-  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== ""));
-}
-
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Every error at once; variables that are empty count as not set (OpenTelemetry's rule). */

@@ -84,9 +84,9 @@ const service = loadSync(fileURLToPath(new URL("otlp/trace-service.proto", impor
 })["opentelemetry.proto.collector.trace.v1.TraceService"] as unknown as grpc.ServiceDefinition;
 const exportMethod = service["Export"]!;
 
-/** A collector that takes what it gets. */
-export function startCollector(protocol: "grpc" | "http/protobuf"): Promise<OtlpCollector> {
-  return protocol === "grpc" ? startGrpc() : startHttp((body, spans) => answerExport(body, spans));
+/** A collector that takes what it gets; on a free port, unless one is given to come back to. */
+export function startCollector(protocol: "grpc" | "http/protobuf", port = 0): Promise<OtlpCollector> {
+  return protocol === "grpc" ? startGrpc(port) : startHttp((body, spans) => answerExport(body, spans), port);
 }
 
 /** An HTTP collector that answers every export with this status and body, and keeps nothing. */
@@ -128,7 +128,7 @@ export async function startRudeCollector(
   };
 }
 
-async function startGrpc(): Promise<OtlpCollector> {
+async function startGrpc(wantedPort: number): Promise<OtlpCollector> {
   const spans: CollectedSpan[] = [];
   let requests = 0;
   const server = new grpc.Server();
@@ -140,7 +140,7 @@ async function startGrpc(): Promise<OtlpCollector> {
     },
   });
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(`127.0.0.1:${wantedPort}`, grpc.ServerCredentials.createInsecure(), (error, bound) => {
       if (error === null) {
         resolve(bound);
       } else {
@@ -162,6 +162,7 @@ async function startGrpc(): Promise<OtlpCollector> {
 
 async function startHttp(
   answer: (body: Buffer, spans: CollectedSpan[]) => { status: number; body: Buffer },
+  wantedPort = 0,
 ): Promise<OtlpCollector> {
   const spans: CollectedSpan[] = [];
   let requests = 0;
@@ -178,7 +179,7 @@ async function startHttp(
       response.writeHead(status, { "content-type": "application/x-protobuf" }).end(body);
     });
   });
-  const port = await listen(server);
+  const port = await listen(server, wantedPort);
   return {
     endpoint: `http://127.0.0.1:${port}`,
     protocol: "http/protobuf",
@@ -241,9 +242,9 @@ function attributes(pairs: readonly WireAttribute[]): Record<string, unknown> {
   );
 }
 
-async function listen(server: Server): Promise<number> {
+async function listen(server: Server, port = 0): Promise<number> {
   await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
+    server.listen(port, "127.0.0.1", resolve);
   });
   return (server.address() as AddressInfo).port;
 }

@@ -169,6 +169,39 @@ test("shutdown sends what is held, and later spans are counted as dropped", asyn
   t.is(dropped("shutdown"), 3);
 });
 
+test("shut down before or while the SDK loads: what was held is counted, nothing is left behind", async (t) => {
+  const collector = await startCollector("grpc");
+  t.teardown(() => collector.close());
+  const early = sending(collector);
+  recordMany(early.tracing, 3);
+  await early.tracing.shutdown(1000);
+  t.is(early.dropped("shutdown"), 3);
+  await early.tracing.start(resource);
+  recordMany(early.tracing, 1);
+  t.is(early.dropped("shutdown"), 4);
+
+  const capped = sending(collector);
+  recordMany(capped.tracing, 3);
+  const loading = capped.tracing.start(resource);
+  await capped.tracing.shutdown(0);
+  await loading;
+  t.is(capped.dropped("shutdown") + collector.spans.length, 3);
+  t.is(capped.tracing.heldSpans, 0);
+});
+
+test("an SDK that cannot be started turns tracing off with one warning, and every span is counted", async (t) => {
+  const { tracing, warnings, droppedInAll } = sending(
+    { endpoint: "http://127.0.0.1:1", protocol: "grpc" },
+    { url: "http://[not an address" },
+  );
+  recordMany(tracing, 2);
+  await tracing.start(resource);
+  recordMany(tracing, 2);
+  await tracing.shutdown(1000);
+  t.is(droppedInAll(), 4);
+  t.is(warnings.length, 1);
+});
+
 test("several Tracings in one process send to their own collectors", async (t) => {
   const collectors = await Promise.all([startCollector("grpc"), startCollector("http/protobuf")]);
   t.teardown(() => Promise.all(collectors.map((collector) => collector.close())));
@@ -239,6 +272,26 @@ test("an HTTP collector that answers rubbish with 200 has taken the spans; one t
   t.is(refused.dropped("export-failed"), 1);
   t.is(refused.warnings.length, 1);
 });
+
+for (const protocol of ["grpc", "http/protobuf"] as const) {
+  test(`over ${protocol}, spans that a silent collector never took are given up in time, and it gets spans once it is back`, async (t) => {
+    const silent = await startRudeCollector(protocol, "silent");
+    const { tracing, dropped } = sending(silent, { maxSpans: 10, exportTimeoutMs: 200 });
+    await tracing.start(resource);
+    recordMany(tracing, 10);
+    await until(() => dropped("export-failed") === 10);
+    t.is(tracing.heldSpans, 0);
+    await silent.close();
+    const collector = await startCollector(protocol, Number(new URL(silent.endpoint).port));
+    t.teardown(() => collector.close());
+    let index = 100;
+    await until(() => {
+      if (tracing.heldSpans === 0) tracing.record(span(index++));
+      return collector.spans.length > 0;
+    });
+    await tracing.shutdown(2000);
+  });
+}
 
 test("warnings about a collector come once a minute at most", async (t) => {
   const collector = await startHttpCollectorAnswering(400, "no");
