@@ -1,12 +1,17 @@
 // Regular expressions of routes: RE2 syntax, matched against the whole value, in time linear in its length, so that no
 // route can stall a proxy. The only file that knows the engine.
-import { RE2JS } from "re2js";
+import { createRequire } from "node:module";
 
 /**
  * A bound on one compiled expression, in instructions: time is linear in the input, but with this as its factor. Half of
  * it takes 0.1 s for the worst 8 kB that a client can send; a UUID takes 40.
  */
 const maxProgramSize = 500;
+
+type Engine = typeof import("re2js");
+
+/** Loaded with the first expression: most agents never meet one, and its tables take two megabytes. */
+let engine: Engine | null = null;
 
 export interface RegularExpression {
   readonly source: string;
@@ -16,7 +21,8 @@ export interface RegularExpression {
 
 /** Compiles once. Throws an Error with one line for people when `source` is not RE2 syntax, or is too large. */
 export function compileRegularExpression(source: string): RegularExpression {
-  const expression = RE2JS.compile(source);
+  engine ??= createRequire(import.meta.url)("re2js") as Engine;
+  const expression = engine.RE2JS.compile(source);
   if (expression.programSize() > maxProgramSize) {
     throw new Error(`regular expression is too large: ${expression.programSize()} of ${maxProgramSize} instructions`);
   }
