@@ -1,5 +1,6 @@
 import test from "ava";
 import type { ClusterState, HttpRouteFilter } from "../source/cluster-state.ts";
+import { matchesSelector } from "./label-selector.ts";
 import {
   controllerName,
   gatewayParent,
@@ -95,6 +96,26 @@ test("T16 a Service that goes away and comes back flips status and backend", (t)
   t.is(routeReasons(without, "apps/canary")["ResolvedRefs"], "False/BackendNotFound");
 });
 
+test("a route that comes back is judged by what is there by then", (t) => {
+  const translator = new Translator();
+  translator.translate(makeState(edge, stable, canary, canaryRoute), options);
+  translator.translate(makeState(edge, stable), options);
+  const state = makeState(edge, stable, canaryRoute);
+  translator.translate({ ...state, httpRoutes: new Map() }, options);
+  const back = translator.translate(state, options);
+  t.is(routeReasons(back, "apps/canary")["ResolvedRefs"], "False/BackendNotFound");
+});
+
+test("D.2 an endpoint that is terminating leaves even if it still says ready", (t) => {
+  const slice = makeSlice("apps/stable", { "10.0.0.1": "", "10.0.0.2": "" });
+  const endpoints = slice.endpoints.map((endpoint, index) => ({ ...endpoint, terminating: index === 0 }));
+  const translation = translate(makeState(stable, { ...slice, endpoints }));
+  t.deepEqual(
+    translation.endpoints.get("apps/stable:80")?.endpoints.map(({ address }) => address),
+    ["10.0.0.2"],
+  );
+});
+
 test("A.7 a grant that is deleted revokes at once", (t) => {
   const translator = new Translator();
   const route = makeRoute("apps/route", { rules: [makeRule({ backendRefs: [makeBackend("other/shared")] })] });
@@ -129,6 +150,33 @@ test("B.1 a namespace label that changes opens and closes a listener", (t) => {
   t.is(accepted({ team: "blue" }), "True/Accepted");
   t.is(accepted({}), "False/NotAllowedByListeners");
 });
+
+test("B.1 every namespace can be selected by its name, also one without an object", (t) => {
+  const matchExpressions = [{ key: "kubernetes.io/metadata.name", operator: "In", values: ["apps"] }];
+  const named = makeListener({ allowedNamespaces: { matchLabels: {}, matchExpressions } });
+  const parentRefs = [gatewayParent("infra/edge")];
+  const [inside, outside] = [makeRoute("apps/route", { parentRefs }), makeRoute("other/route", { parentRefs })];
+  const translation = translate(makeState(makeGateway("infra/edge", named), inside, outside));
+  t.is(routeReasons(translation, "apps/route")["Accepted"], "True/Accepted");
+  t.is(routeReasons(translation, "other/route")["Accepted"], "False/NotAllowedByListeners");
+});
+
+for (const [operator, values, expected] of [
+  ["In", ["blue"], [true, false, false]],
+  ["NotIn", ["blue"], [false, true, true]],
+  ["Exists", [], [true, true, false]],
+  ["DoesNotExist", [], [false, false, true]],
+  ["Near", ["blue"], [false, false, false]],
+] as const) {
+  test(`B.1 a namespace selector with ${operator}`, (t) => {
+    const selector = { matchLabels: {}, matchExpressions: [{ key: "team", operator, values }] };
+    const labels: readonly Record<string, string>[] = [{ team: "blue" }, { team: "green" }, {}];
+    t.deepEqual(
+      labels.map((each) => matchesSelector(selector, each)),
+      [...expected],
+    );
+  });
+}
 
 test("B.1 a listener that is open to no namespace takes no route, not even of its own", (t) => {
   const closed = makeGateway("apps/edge", makeListener({ allowedNamespaces: "None" }));
