@@ -20,7 +20,7 @@ import { SplitRegistry } from "./routing/split-registry.ts";
 import { compile } from "./snapshot/compile.ts";
 import type { ResourceSet } from "./snapshot/resources.ts";
 import { SnapshotStore } from "./snapshot/store.ts";
-import { AccessLog } from "./telemetry/access-log.ts";
+import { AccessLog, openAccessLogDestination } from "./telemetry/access-log.ts";
 import { AgentMetrics } from "./telemetry/agent-metrics.ts";
 import type { ProcessMetrics } from "./telemetry/process-metrics.ts";
 import { watchProcess } from "./telemetry/process-metrics.ts";
@@ -85,7 +85,7 @@ export class Agent {
       traces: config.tracing.kind === "on" ? new TraceDecider({ ratio: config.tracing.config.ratio }) : null,
       tracing,
       accessLog: config.accessLog
-        ? new AccessLog({ destination: process.stdout, droppedLines: this.#metrics.accessLogLinesDropped })
+        ? new AccessLog({ destination: openAccessLogDestination("-"), droppedLines: this.#metrics.accessLogLinesDropped })
         : null,
       mirrorLimits: { ...defaultMirrorLimits, maxActive: config.mirrorMaxActive },
     };
@@ -268,6 +268,7 @@ export class Agent {
     return {
       "service.name": name,
       "service.namespace": namespace,
+      "service.instance.id": `${namespace}/${pod}/${process.pid}`,
       ...(workload !== null && workload.workloadVersion !== "" ? { "service.version": workload.workloadVersion } : {}),
       "k8s.namespace.name": namespace,
       "k8s.pod.name": pod,

@@ -72,6 +72,8 @@ export class MirrorCopy implements UpstreamHandler, Deadlined {
   readonly method: string;
   /** Of the copy's own span; "" when the request is not sampled or tracing is off. */
   readonly spanId: string;
+  /** Of the span that stands for the primary on its way to the backend. */
+  readonly primarySpanId: string;
   statusCode = 0;
   readonly #context: ProxyContext;
   readonly #cluster: ClusterState;
@@ -99,6 +101,7 @@ export class MirrorCopy implements UpstreamHandler, Deadlined {
     this.#context = context;
     this.#cluster = cluster;
     this.described = exchange.trace?.sampled === true ? describeExchange(exchange, 0, "", "client") : null;
+    this.primarySpanId = exchange.upstreamSpanId;
     this.rule = rule;
     this.mirror = mirror;
     this.endpoint = endpoint;

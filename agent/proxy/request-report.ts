@@ -149,7 +149,7 @@ export function reportMirror(context: ProxyContext, copy: MirrorCopy, dropReason
     spanOf({
       ...described,
       spanId: copy.spanId,
-      parentSpanId: described.trace.spanId,
+      parentSpanId: copy.primarySpanId,
       startTimeMs: performance.timeOrigin + copy.startedMs,
       endTimeMs: performance.timeOrigin + endedMs,
       peerAddress: copy.endpoint.address,
@@ -163,7 +163,7 @@ export function reportMirror(context: ProxyContext, copy: MirrorCopy, dropReason
       workloadVersion: copy.endpoint.workloadVersion,
       mirror: true,
       replays: [],
-      links: [{ traceId: described.trace.traceId, spanId: described.trace.spanId }],
+      links: [{ traceId: described.trace.traceId, spanId: copy.primarySpanId }],
     }),
   );
 }
