@@ -113,6 +113,14 @@ const forbiddenTrailers: ReadonlySet<number> = new Set<number>([
   HeaderId.MAX_FORWARDS,
 ]);
 
+/** Reasons that give way to bare_line_feed when the wrong character is one. */
+const wrongCharacter: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
+  "bad_chunk_size",
+  "bad_chunk_extension",
+  "bad_header_name",
+  "bad_header_value",
+]);
+
 export class ChunkedScanner {
   /** Set when scan returned -1, with the status for a request; the scanner then stays refused until reset. */
   failure: Refusal | null = null;
@@ -315,7 +323,7 @@ export class ChunkedScanner {
   }
 
   #refuse(octet: number, reason: RefusalReason): -1 {
-    const named = octet === LINE_FEED && reason !== "bad_chunk_end" ? "bare_line_feed" : reason;
+    const named = octet === LINE_FEED && wrongCharacter.has(reason) ? "bare_line_feed" : reason;
     this.failure = refuseRequest(named);
     return -1;
   }
