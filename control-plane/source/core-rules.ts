@@ -40,15 +40,6 @@ export const coreRules: readonly Rule[] = [
       duplicates(list, ({ port, protocol }) => `${Number(port)} ${text(protocol, "TCP")}`, "the port and protocol"),
   },
   {
-    id: "service-type",
-    kinds: ["Service"],
-    places: ["spec"],
-    check: ({ type }) => {
-      const allowed = ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"];
-      return allowed.includes(text(type, "ClusterIP")) ? holds : fault(`expected one of ${allowed.join(", ")}`, "type");
-    },
-  },
-  {
     id: "service-ports-required",
     kinds: ["Service"],
     places: ["spec"],
@@ -62,8 +53,6 @@ export const coreRules: readonly Rule[] = [
     kinds: ["EndpointSlice"],
     places: [""],
     check: ({ addressType, endpoints }) => {
-      if (!["IPv4", "IPv6", "FQDN"].includes(text(addressType)))
-        return fault("expected one of IPv4, IPv6, FQDN", "addressType");
       const version = { IPv4: 4, IPv6: 6 }[text(addressType)];
       return items(endpoints).flatMap(({ addresses }, endpoint) =>
         (items(addresses) as readonly unknown[]).flatMap((address, index) =>

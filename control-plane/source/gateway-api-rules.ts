@@ -20,7 +20,6 @@ const filterFields: ReadonlyMap<string, string> = new Map([
   ["URLRewrite", "urlRewrite"],
   ["ExtensionRef", "extensionRef"],
   ["CORS", "cors"],
-  ["ExternalAuth", "externalAuth"],
 ]);
 
 const onceOnly: ReadonlySet<string> = new Set([
@@ -72,11 +71,6 @@ export const httpRouteRules: readonly Rule[] = [
   ),
   route("header-matches-unique", "spec.rules[].matches[].headers", uniqueNames),
   route("query-matches-unique", "spec.rules[].matches[].queryParams", uniqueNames),
-  route("filter-type", filters, ({ type }) =>
-    filterFields.has(text(type))
-      ? holds
-      : fault(`expected one of ${[...filterFields.keys()].join(", ")}, got ${JSON.stringify(type)}`, "type"),
-  ),
   route("filter-field-missing", filters, (filter) => {
     const field = filterFields.get(text(filter["type"]));
     return field !== undefined && filter[field] === undefined
@@ -192,13 +186,6 @@ export const httpRouteRules: readonly Rule[] = [
   }),
   route("retry-attempts", "spec.rules[].retry", ({ attempts }) =>
     Number(attempts ?? 1) >= 1 ? holds : fault(`expected a number >= 1, got ${Number(attempts)}`, "attempts"),
-  ),
-  route("retry-codes", "spec.rules[].retry", ({ codes }) =>
-    (items(codes) as readonly unknown[]).flatMap((code, index) =>
-      Number(code) >= 400 && Number(code) <= 599
-        ? holds
-        : fault(`expected a status from 400 to 599, got ${Number(code)}`, "codes", index),
-    ),
   ),
 ];
 

@@ -41,9 +41,6 @@ export const gatewayRules: readonly Rule[] = [
       ? fault("required with mode Terminate", "certificateRefs")
       : holds,
   ),
-  gateway("listener-tls-mode-known", `${listener}.tls`, (tls) =>
-    ["Terminate", "Passthrough"].includes(mode(tls)) ? holds : fault("expected one of Terminate, Passthrough", "mode"),
-  ),
   gateway("listener-hostname-forbidden", listener, ({ protocol, hostname }) =>
     ["TCP", "UDP"].includes(text(protocol)) && text(hostname) !== ""
       ? fault(`not allowed with protocol ${text(protocol)}`, "hostname")
@@ -96,18 +93,6 @@ export const gatewayRules: readonly Rule[] = [
       description === undefined || (typeof description === "string" && description.length <= 64)
         ? holds
         : fault("expected a text of at most 64 characters", "description"),
-  },
-  {
-    id: "controller-name",
-    kinds: ["GatewayClass"],
-    places: ["spec"],
-    check: ({ controllerName }) =>
-      text(controllerName).length <= 253 &&
-      /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\/[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(
-        text(controllerName),
-      )
-        ? holds
-        : fault("expected a domain and a path, such as example.com/name", "controllerName"),
   },
 ];
 
