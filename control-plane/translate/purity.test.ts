@@ -1,6 +1,7 @@
 import test from "ava";
 import * as fc from "fast-check";
 import { SnapshotBuilder } from "../snapshot/snapshot.ts";
+import { asGatewayAgent, asSidecar } from "../../test/golden/agent.ts";
 import type { ClusterState } from "../source/cluster-state.ts";
 import {
   controllerName,
@@ -115,7 +116,6 @@ test("pure: after any history the translation is that of a new translator, and i
         const state = freezeDeep(makeState(...objects));
         const translation = translator.translate(state, options);
         t.deepEqual(partsOf(translation), partsOf(translate(state)));
-        t.like(new SnapshotBuilder({ epoch: "test" }).build(translation), { ok: true }, "every name leads somewhere");
       }
     }),
     { numRuns: 60 },
@@ -145,6 +145,19 @@ test("pure: the order of objects never matters", (t) => {
     fc.property(objects, (objects) => {
       const sorted = (translation: Translation) => [...partsOf(translation)].sort(([a], [b]) => (a < b ? -1 : 1));
       t.deepEqual(sorted(translate(makeState(...objects.toReversed()))), sorted(translate(makeState(...objects))));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("whatever the objects say, agents accept what is made of them", (t) => {
+  fc.assert(
+    fc.property(objects, (objects) => {
+      const result = new SnapshotBuilder({ epoch: "test" }).build(translate(makeState(...objects)));
+      if (!result.ok) return t.deepEqual(result.faults, []);
+      for (const gateway of result.snapshot.gateways.keys())
+        t.notThrows(() => asGatewayAgent(result.snapshot, gateway));
+      return t.notThrows(() => asSidecar(result.snapshot, "x"));
     }),
     { numRuns: 60 },
   );
