@@ -49,6 +49,9 @@ export const DEFAULT_MAX_TARGET_BYTES = 16 * 1024;
 /** Octets of a head in pieces that are first reserved; doubled as needed up to maxHeadBytes. */
 const INITIAL_HELD_BYTES = 2048;
 
+/** One such buffer that is free: few heads are in pieces, and hardly ever two at a time. */
+let spare: Buffer | null = null;
+
 export class HeadParser {
   readonly head: MessageHead;
   /** Set when parse returned -1; the parser then stays refused until reset. */
@@ -87,8 +90,7 @@ export class HeadParser {
   /** Forgets what was read of an unfinished or refused head. */
   reset(): void {
     this.failure = null;
-    this.#held = null;
-    this.#heldLength = 0;
+    this.#release();
     this.#begin();
   }
 
@@ -120,22 +122,36 @@ export class HeadParser {
     const stop = this.#scan(this.#held as Buffer, 0, this.#heldLength);
     if (stop < 0) return -1;
     if (stop === 0) return this.#heldLength === this.#maxHeadBytes ? this.#refuse("head_too_large") : 0;
-    this.#held = null;
-    this.#heldLength = 0;
+    this.#release();
     return stop - before;
   }
 
   #hold(bytes: Uint8Array, start: number, end: number): void {
     const length = this.#heldLength + end - start;
     if (this.#held === null || this.#held.length < length) {
-      let capacity = INITIAL_HELD_BYTES;
-      while (capacity < length) capacity *= 2;
-      const grown = Buffer.allocUnsafeSlow(Math.min(capacity, Math.max(length, this.#maxHeadBytes)));
-      if (this.#held !== null) this.#held.copy(grown, 0, 0, this.#heldLength);
-      this.#held = grown;
+      const enough = this.#reserve(length);
+      if (this.#held !== null) this.#held.copy(enough, 0, 0, this.#heldLength);
+      this.#held = enough;
     }
     this.#held.set(bytes.subarray(start, end), this.#heldLength);
     this.#heldLength = length;
+  }
+
+  #reserve(length: number): Buffer {
+    if (length <= INITIAL_HELD_BYTES && spare !== null) {
+      const taken = spare;
+      spare = null;
+      return taken;
+    }
+    let capacity = INITIAL_HELD_BYTES;
+    while (capacity < length) capacity *= 2;
+    return Buffer.allocUnsafeSlow(capacity);
+  }
+
+  #release(): void {
+    if (this.#held?.length === INITIAL_HELD_BYTES) spare = this.#held;
+    this.#held = null;
+    this.#heldLength = 0;
   }
 
   /** Position of the start line, `end` when it has not come yet, -1 when refused. */
@@ -292,8 +308,7 @@ export class HeadParser {
 
   #refuse(reason: RefusalReason): -1 {
     this.failure = this.#isRequest ? refuseRequest(reason) : refuseResponse(reason);
-    this.#held = null;
-    this.#heldLength = 0;
+    this.#release();
     return -1;
   }
 }
