@@ -77,7 +77,8 @@ export function parseChunk(text: string): { documents: readonly YamlDocument[]; 
       logLevel: "error",
     });
     for (const document of parsed) {
-      for (const error of document.errors) report("error", error.message, positionAt(error.pos[0]));
+      // What follows the first few is mostly their echo.
+      for (const error of document.errors.slice(0, 3)) report("error", error.message, positionAt(error.pos[0]));
       for (const warning of document.warnings) report("warning", warning.message, positionAt(warning.pos[0]));
       const contents = document.contents;
       if (document.errors.length > 0 || contents === null) continue;
@@ -98,6 +99,7 @@ export function parseChunk(text: string): { documents: readonly YamlDocument[]; 
 
 function shortMessage(message: string): string {
   const line = message.split("\n", 1)[0] ?? "";
+  if (line.startsWith("Maximum call stack")) return "nested too deeply";
   return line.length > 200 ? `${line.slice(0, 197)}...` : line;
 }
 
