@@ -54,7 +54,7 @@ export class ResourceCache {
       key: resourceKey(type, name),
       version,
       body,
-      dependencies: [...new Set(dependenciesOf[type](name, body))],
+      dependencies: [...new Set(dependenciesOf(type, name, body))],
       wire: { type, name, version, body: bytes },
     } as unknown as SnapshotResource;
     this.#byBody.set(body, resource);
@@ -62,7 +62,16 @@ export class ResourceCache {
   }
 }
 
-const dependenciesOf: {
+/** Keys of what a body refers to, in order, possibly more than once. */
+export function dependenciesOf<Type extends ResourceTypeName>(
+  type: Type,
+  name: string,
+  body: ResourceBodies[Type],
+): Iterable<ResourceKey> {
+  return references[type](name, body);
+}
+
+const references: {
   readonly [Type in ResourceTypeName]: (name: string, body: ResourceBodies[Type]) => Iterable<ResourceKey>;
 } = {
   *LISTENER(_name, body) {

@@ -11,7 +11,7 @@ import type { Answer, DiscoveryResponse, Hello, Node, ResourceError, ResourceNam
 import { resourceTypeNames, type ResourceTypeName } from "../../proto/discovery.ts";
 import { resourceKey, type ResourceKey } from "./resource.ts";
 import { effectiveSet, heldCopyOf, type HeldResource } from "./effective-set.ts";
-import { resolveSubscription, type Resolution } from "./scope.ts";
+import { closureOf, resolveSubscription, type Resolution } from "./scope.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** The last refusal of an agent, for people. */
@@ -112,9 +112,6 @@ export class Subscriber {
    */
   next(snapshot: Snapshot): DiscoveryResponse | null {
     if (this.#inFlight !== null) return null;
-    for (const [key, version] of this.#withheld) {
-      if (snapshot.resources.get(key)?.version !== version) this.#withheld.delete(key);
-    }
     const target = this.#target(snapshot);
     const response = this.#difference(snapshot, target);
     const isEmpty =
@@ -163,6 +160,7 @@ export class Subscriber {
       resolutions.set(name, resolution);
       roots.push(...rootsOf(resolution));
     }
+    this.#endWithholding(snapshot, roots);
     const first = effectiveSet(snapshot, roots, this.#held, this.#withheld);
     const earlierRoots: ResourceKey[] = [];
     const answers = new Map<string, Answer>();
@@ -176,6 +174,15 @@ export class Subscriber {
         ? first.resources
         : effectiveSet(snapshot, roots, this.#held, this.#withheld, earlierRoots).resources;
     return { held, answers };
+  }
+
+  /** A refused version that is not current, or that no subscription needs, is not withheld any more. */
+  #endWithholding(snapshot: Snapshot, roots: readonly ResourceKey[]): void {
+    if (this.#withheld.size === 0) return;
+    const needed = new Map(
+      roots.flatMap((root) => closureOf(snapshot, root)).map(({ key, version }) => [key, version]),
+    );
+    for (const [key, version] of this.#withheld) if (needed.get(key) !== version) this.#withheld.delete(key);
   }
 
   #answerFor(name: string, resolution: Resolution, missing: ReadonlySet<ResourceKey>): Answer {
