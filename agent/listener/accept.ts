@@ -32,3 +32,8 @@ export function acceptHandles(server: net.Server, accept: (handle: TcpHandle) =>
     accept(handle);
   });
 }
+
+/** Ends a connection that nobody took. */
+export function closeHandle(handle: TcpHandle): void {
+  (handle as { close(): void }).close();
+}

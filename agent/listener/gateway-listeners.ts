@@ -4,6 +4,8 @@ import type net from "node:net";
 import { GatewayDirection } from "../proxy/direction.ts";
 import type { ProxyContext } from "../proxy/proxy-context.ts";
 import type { CompiledSnapshot } from "../snapshot/compiled.ts";
+import type { TcpHandle } from "../transport/byte-stream.ts";
+import { acceptHandles, closeHandle } from "./accept.ts";
 import { Listener } from "./listener.ts";
 
 export interface GatewayListenersOptions {
@@ -18,10 +20,16 @@ export interface GatewayListenersOptions {
   readonly onListening: (gatewayPort: number, boundPort: number) => void;
 }
 
+/** A socket of the parent process that no snapshot has named yet, and who connected to it already. */
+interface Inherited {
+  readonly server: net.Server;
+  readonly waiting: TcpHandle[];
+}
+
 export class GatewayListeners {
   readonly #options: GatewayListenersOptions;
   readonly #listeners = new Map<number, Listener>();
-  readonly #inherited = new Map<number, net.Server>();
+  readonly #inherited = new Map<number, Inherited>();
   #wanted: ReadonlySet<number> = new Set();
 
   constructor(options: GatewayListenersOptions) {
@@ -30,8 +38,14 @@ export class GatewayListeners {
 
   /** A listening socket from the parent process, for a port of the Gateway. */
   inherit(port: number, server: net.Server): void {
-    this.#inherited.get(port)?.close();
-    this.#inherited.set(port, server);
+    this.#forget(port);
+    const waiting: TcpHandle[] = [];
+    // It listens already, so connections come in: they wait for the snapshot that says what to do with them.
+    acceptHandles(server, (handle) => {
+      if (waiting.length < this.#options.maxConnections) waiting.push(handle);
+      else closeHandle(handle);
+    });
+    this.#inherited.set(port, { server, waiting });
     if (this.#wanted.has(port)) this.#open(port);
   }
 
@@ -57,7 +71,15 @@ export class GatewayListeners {
 
   close(): void {
     for (const listener of this.#listeners.values()) listener.close();
-    for (const server of this.#inherited.values()) server.close();
+    for (const port of this.#inherited.keys()) this.#forget(port);
+  }
+
+  #forget(port: number): void {
+    const inherited = this.#inherited.get(port);
+    if (inherited === undefined) return;
+    this.#inherited.delete(port);
+    inherited.server.close();
+    for (const handle of inherited.waiting) closeHandle(handle);
   }
 
   #open(port: number): void {
@@ -73,11 +95,11 @@ export class GatewayListeners {
       },
     });
     if (inherit) {
-      const server = this.#inherited.get(port);
-      if (server === undefined) return;
+      const inherited = this.#inherited.get(port);
+      if (inherited === undefined) return;
       this.#inherited.delete(port);
       this.#listeners.set(port, listener);
-      this.#options.onListening(port, listener.adopt(server));
+      this.#options.onListening(port, listener.adopt(inherited.server, inherited.waiting));
       return;
     }
     this.#listeners.set(port, listener);

@@ -81,10 +81,11 @@ export class Listener {
     return this.adopt(server);
   }
 
-  /** Takes over a server that listens already; returns its port. */
-  adopt(server: net.Server): number {
+  /** Takes over a server that listens already, and connections that it accepted before; returns its port. */
+  adopt(server: net.Server, accepted: readonly TcpHandle[] = []): number {
     this.#server = server;
     acceptHandles(server, (handle) => this.#accept(handle));
+    for (const handle of accepted) this.#accept(handle);
     const address = server.address();
     return address !== null && typeof address === "object" ? address.port : 0;
   }

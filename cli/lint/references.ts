@@ -6,10 +6,29 @@ import { controllerName } from "../folder/controller.ts";
 import type { Finding } from "./finding.ts";
 
 export function findReferenceFindings(state: ClusterState, translation: Translation): readonly Finding[] {
-  return [...state.httpRoutes].flatMap(([key, route]) => [
-    ...route.parentRefs.flatMap((parent) => parentFindings(state, translation, key, parent)),
-    ...serviceFindings(state, key, route),
-  ]);
+  return [
+    ...gatewayFindings(translation),
+    ...[...state.httpRoutes].flatMap(([key, route]) => [
+      ...route.parentRefs.flatMap((parent) => parentFindings(state, translation, key, parent)),
+      ...serviceFindings(state, key, route),
+    ]),
+  ];
+}
+
+/** Listeners that will not serve. The others of their Gateway go on, hence warnings. */
+function gatewayFindings({ statuses }: Translation): readonly Finding[] {
+  return [...statuses.gateways].flatMap(([key, { listeners }]) =>
+    listeners.flatMap(({ name, conditions }) =>
+      conditions
+        .filter(({ type, status }) => (type === "Accepted" || type === "ResolvedRefs") && status !== "True")
+        .map(({ type, status, reason, message }) => ({
+          severity: "warning" as const,
+          where: `Gateway ${key} listener ${name}`,
+          what: `${type}=${status}, ${reason}: ${message}`,
+          advice: reason === "UnsupportedProtocol" ? "HTTP is what is served so far; remove the listener" : "",
+        })),
+    ),
+  );
 }
 
 function parentFindings(

@@ -8,4 +8,6 @@ export interface Log {
   problem(speaker: string, text: string): void;
   /** What a local process printed; output may leave some out, the file of the pod has all of it. */
   output(speaker: string, text: string): void;
+  /** What only the file of the speaker is for: an agent's own log below a warning. */
+  detail(speaker: string, text: string): void;
 }

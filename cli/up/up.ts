@@ -17,6 +17,7 @@ import { AgentProcess } from "./agents/agent-process.ts";
 import { type AgentEnvironmentOptions, gatewayEnvironment, sidecarEnvironment } from "./agents/agent-environment.ts";
 import { GatewayAgents } from "./agents/gateway-agents.ts";
 import { Sidecars } from "./agents/sidecars.ts";
+import { describeChanges } from "./output/status-lines.ts";
 import { LiveRoutes } from "./output/live-routes.ts";
 import type { Output, Picture } from "./output/output.ts";
 import { programPath } from "./program.ts";
@@ -146,6 +147,21 @@ export class Up {
     };
   }
 
+  /** Whether every pod is ready and every agent holds what is served now. */
+  isSettled(): boolean {
+    const agents = [...this.#gateways.agents(), ...this.#sidecars.agents()];
+    const connected = this.#controlPlane.discovery.connectedAgents();
+    const generation = this.#controlPlane.discovery.snapshot?.generation;
+    return (
+      this.#watched !== null &&
+      this.#runner.replicas().every(({ state }) => state === "ready") &&
+      agents.every(({ state }) => state === "ready") &&
+      this.#gateways.agents().length === ourGatewaysOf(this.#watched).size &&
+      connected.length === agents.length &&
+      connected.every((agent) => agent.acknowledgedGeneration === generation && !agent.isInFlight)
+    );
+  }
+
   /** Takes a fresh picture: counters as agents reported them until now. */
   picture(): Picture {
     this.#picture = this.#takePicture();
@@ -246,11 +262,9 @@ export class Up {
 
   #printStatuses(changes: readonly StatusChange[]): void {
     const { output } = this.#options;
-    for (const { object, type, status, reason, message } of changes) {
-      const isBad = type === "PartiallyInvalid" || type === "Conflicted" ? status === "True" : status === "False";
-      const text = status === "" ? `${object}: ${type} is gone` : `${object}: ${type}=${status} (${reason})`;
+    for (const { text, isBad } of describeChanges(changes)) {
       if (isBad) {
-        output.problem("heddle", `${text} ${message}`);
+        output.problem("heddle", text);
       } else {
         output.line("heddle", text);
       }

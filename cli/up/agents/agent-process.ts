@@ -80,10 +80,10 @@ export class AgentProcess {
     return this.#ready.promise;
   }
 
-  /** Gives the agent a socket to accept on, now and after every restart. */
+  /** Gives the agent a socket to accept on: when it is ready, and again after every restart. */
   addListener(listenerPort: number, server: Server): void {
     this.#listeners.set(listenerPort, server);
-    if (this.#child !== null) {
+    if (this.#child !== null && this.#state === "ready") {
       this.#send(this.#child, listenerPort, server);
     }
   }
@@ -128,9 +128,6 @@ export class AgentProcess {
         forEachLine(stream, (line) => this.#logLine(line));
       }
     }
-    for (const [port, server] of this.#listeners) {
-      this.#send(child, port, server);
-    }
     child.on("message", (message) => this.#receive(child, message));
     child.on("error", (error) => log.problem(name, error.message));
     let ended = false;
@@ -172,6 +169,9 @@ export class AgentProcess {
     }
     this.#ports = ports;
     this.#state = "ready";
+    for (const [port, server] of this.#listeners) {
+      this.#send(child, port, server);
+    }
     this.#ready.resolve(ports);
   }
 
@@ -188,14 +188,13 @@ export class AgentProcess {
     this.#gone.resolve();
   }
 
-  /** Agents log JSON: warnings and worse are for the user, the rest for the log file. */
+  /** Agents log JSON: warnings and worse are for the user, and so is what is no JSON, such as a stack. */
   #logLine(line: string): void {
     const { log, name } = this.#options;
+    log.detail(name, line);
     const entry = parseLogLine(line);
-    if (entry !== null && entry.level >= 40) {
-      log.problem(name, entry.text);
-    } else {
-      log.output(name, line);
+    if (entry === null || entry.level >= 40) {
+      log.problem(name, entry?.text ?? line);
     }
   }
 }

@@ -120,6 +120,8 @@ export class GatewayAgents {
       }
       try {
         this.#sockets.set(port.localPort, { ...(await bindListeningSocket(port.localPort)), owner: port });
+        const { gateway, listenerPort, localPort } = port;
+        this.#options.log.line("heddle", `http://127.0.0.1:${localPort} is port ${listenerPort} of Gateway ${gateway}`);
       } catch (error) {
         failed = true;
         this.#reportOnce(`Gateway ${port.gateway}: ${error instanceof Error ? error.message : String(error)}`);

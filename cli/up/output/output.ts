@@ -25,7 +25,7 @@ export interface OutputOptions {
   readonly quiet: boolean;
   readonly color: boolean;
   /** Writes a process's line to its file. */
-  keepOutput(speaker: string, text: string): void;
+  readonly keepOutput: (speaker: string, text: string) => void;
 }
 
 const maxOutputLinesPerDrawing = 20;
@@ -68,6 +68,7 @@ export function terminalOutput(terminal: Terminal, options: OutputOptions): Outp
         schedule();
       }
     },
+    detail: options.keepOutput,
     show: (next) => {
       picture = next;
       schedule();
@@ -94,6 +95,7 @@ export function jsonOutput(
         say(speaker, text);
       }
     },
+    detail: options.keepOutput,
     show: (picture) => streams.out(`${JSON.stringify(picture)}\n`),
     close: () => {},
   };
