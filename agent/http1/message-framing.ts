@@ -183,11 +183,21 @@ function readContentLength(head: MessageHead, bytes: Uint8Array, base: number, i
   return length;
 }
 
-/** A tab around the value is white space by RFC 9110 section 5.5, but some servers, llhttp among them, trim only spaces. */
+/**
+ * A tab around the value is white space by RFC 9110 section 5.5, but some servers, llhttp among them, trim only spaces. A
+ * tab within the value is refused by what reads it.
+ */
 function hasTab(head: MessageHead, bytes: Uint8Array, base: number, index: number): boolean {
-  const start = base + (head.offsets[index * HEADER_STRIDE + NAME_END] as number);
-  const end = base + (head.offsets[index * HEADER_STRIDE + LINE_END] as number);
-  for (let position = start; position < end; position++) if (bytes[position] === TAB) return true;
+  const { offsets } = head;
+  const row = index * HEADER_STRIDE;
+  const valueStart = base + (offsets[row + VALUE_START] as number);
+  const lineEnd = base + (offsets[row + LINE_END] as number);
+  for (let position = base + (offsets[row + NAME_END] as number); position < valueStart; position++) {
+    if (bytes[position] === TAB) return true;
+  }
+  for (let position = base + (offsets[row + VALUE_END] as number); position < lineEnd; position++) {
+    if (bytes[position] === TAB) return true;
+  }
   return false;
 }
 
