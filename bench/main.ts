@@ -140,7 +140,7 @@ CPU time is user + system of the proxy's process and its children. 130-byte answ
 
 /** The number in what a program prints of its version. */
 function short(version: string | undefined): string {
-  return /\d+\.\d+\.\d+/.exec(version ?? "")?.[0] ?? "(not installed)";
+  return (version ?? "").match(/\d+\.\d+\.\d+/g)?.at(-1) ?? "(not installed)";
 }
 
 function saveResults(

@@ -2,7 +2,7 @@
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { startAgent } from "../heddle/agent.ts";
+import { fillCompileCache, startAgent } from "../heddle/agent.ts";
 import { startControlPlane } from "../heddle/control-plane.ts";
 import { writeGatewayObjects } from "../heddle/gateway-objects.ts";
 import { figure, type CaseReport, type Row } from "../harness/figure.ts";
@@ -34,6 +34,7 @@ async function run(context: BenchContext): Promise<CaseReport> {
   const options = { controlPlaneAddress: controlPlane.address, folder: context.folder };
   const rows: Row[] = [];
   try {
+    await fillCompileCache({ ...options, collectorPort: context.collectorPort });
     const idleRuns = context.quick ? 1 : context.runs;
     for (const [label, collectorPort, target] of [
       ["idle, no tracing", null, 85],
