@@ -6,6 +6,7 @@ import type { Snapshot } from "./snapshot/snapshot.ts";
 export class ProgrammedGateways {
   /** "namespace/name" -> counter of the first snapshot that held it without a break. */
   #since: ReadonlyMap<string, number> = new Map();
+  #listeners: Snapshot["gateways"] = new Map();
   #epoch = "";
   #gateways: ReadonlySet<string> = new Set();
 
@@ -20,20 +21,24 @@ export class ProgrammedGateways {
     const since = new Map<string, number>();
     for (const key of gateways.keys()) since.set(key, this.#since.get(key) ?? counter);
     this.#since = since;
+    this.#listeners = gateways;
     this.#epoch = epoch;
   }
 
   /** Returns whether `gateways` changed. */
   update(agents: readonly ConnectedAgent[]): boolean {
     const programmed = new Set<string>();
-    for (const { node, subscriptions, acknowledgedGeneration } of agents) {
+    for (const { node, subscriptions, acknowledgedGeneration, withheld } of agents) {
       if (node.mode !== "GATEWAY") continue;
       const { epoch, counter } = parse(acknowledgedGeneration);
       if (epoch !== this.#epoch) continue;
       for (const name of subscriptions) {
         const key = name.slice("gateway:".length);
         const since = this.#since.get(key);
-        if (since !== undefined && counter >= since) programmed.add(key);
+        if (since === undefined || counter < since) continue;
+        // What an agent refused it does not serve, whatever else it acknowledged.
+        const isRefused = this.#listeners.get(key)?.some((listener) => withheld.has(`LISTENER/${listener}`));
+        if (isRefused !== true) programmed.add(key);
       }
     }
     const isSame = programmed.size === this.#gateways.size && [...programmed].every((key) => this.#gateways.has(key));
