@@ -1,12 +1,7 @@
 // Regular expressions of routes: RE2 syntax, matched against the whole value, in time linear in its length, so that no
 // route can stall a proxy. The only file that knows the engine.
 import { createRequire } from "node:module";
-
-/**
- * A bound on one compiled expression, in instructions: time is linear in the input, but with this as its factor. Half of
- * it takes 0.1 s for the worst 8 kB that a client can send; a UUID takes 40.
- */
-const maxProgramSize = 500;
+import { maxRegularExpressionSize } from "../../proto/resource-rules.ts";
 
 type Engine = typeof import("re2js");
 
@@ -23,8 +18,10 @@ export interface RegularExpression {
 export function compileRegularExpression(source: string): RegularExpression {
   engine ??= createRequire(import.meta.url)("re2js") as Engine;
   const expression = engine.RE2JS.compile(source);
-  if (expression.programSize() > maxProgramSize) {
-    throw new Error(`regular expression is too large: ${expression.programSize()} of ${maxProgramSize} instructions`);
+  if (expression.programSize() > maxRegularExpressionSize) {
+    throw new Error(
+      `regular expression is too large: ${expression.programSize()} of ${maxRegularExpressionSize} instructions`,
+    );
   }
   return { source, matches: (text) => expression.testExact(text) };
 }

@@ -1,6 +1,7 @@
 // Clusters with their endpoints. A cluster keeps its compiled object for as long as its content and its endpoints'
 // content stay the same, which is how rules notice that they need no new compilation.
-import { addressFault, portFault, quote } from "./validate.ts";
+import { quote } from "../../proto/resource-rules.ts";
+import { addressFault, portFault } from "./validate.ts";
 import { isSameResource, type Faults } from "./faults.ts";
 import type { CompiledCluster, CompiledEndpoint } from "./compiled.ts";
 import type { Cluster, Endpoints, ResourceSet } from "./resources.ts";

@@ -1,7 +1,8 @@
 // Listeners, and what subscriptions stand for: gateways by port and host, frontends by address, the agent's own
 // workload. One Gateway listener is chosen per host, the most specific, and no other is asked (listener isolation).
 import { HostIndex } from "../routing/host-match.ts";
-import { addressFault, hostnameFault, portFault, quote } from "./validate.ts";
+import { quote } from "../../proto/resource-rules.ts";
+import { addressFault, hostnameFault, portFault } from "./validate.ts";
 import type { ClusterRecord } from "./compile-cluster.ts";
 import type { RouteTableRecord } from "./compile-route-table.ts";
 import type { CompiledFrontend, CompiledListener, GatewayPort } from "./compiled.ts";

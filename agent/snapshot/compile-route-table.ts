@@ -2,7 +2,8 @@
 // still point at the same rules is kept, so that one changed route rebuilds only the hosts that reach it.
 import { HostRouteTable } from "../routing/route-table.ts";
 import { type TableEntry, VirtualHost } from "../routing/virtual-host.ts";
-import { hostnameFault, quote } from "./validate.ts";
+import { quote } from "../../proto/resource-rules.ts";
+import { hostnameFault } from "./validate.ts";
 import type { RouteRecord } from "./compile-route.ts";
 import type { Faults } from "./faults.ts";
 import type { ResourceSet, RouteConfiguration } from "./resources.ts";

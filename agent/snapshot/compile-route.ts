@@ -4,7 +4,8 @@
 import { compileMatch, type MatchPredicate } from "../routing/match-predicate.ts";
 import { isSameResource, type Faults } from "./faults.ts";
 import { composeHeaderEdit } from "./header-edit.ts";
-import { headerModifierFaults, headerNameFault, methodFault, mirrorFault, quote } from "./validate.ts";
+import { headerModifierFaults, headerNameFault, quote } from "../../proto/resource-rules.ts";
+import { methodFault, mirrorFault } from "./validate.ts";
 import type { ClusterRecord } from "./compile-cluster.ts";
 import type { CompiledBackend, CompiledCluster, CompiledMirror, CompiledRule, HeaderEdit } from "./compiled.ts";
 import type { Match, Mirror, Route, Rule } from "./resources.ts";

@@ -1,6 +1,7 @@
 // HTTPRouteMatch to Match: predicates in the form agents read, equal names reduced to the first, and everything that
 // cannot be expressed refused with a reason. What beats what is precedence.ts's.
 import { RE2JS } from "re2js";
+import { maxRegularExpressionSize } from "../../proto/resource-rules.ts";
 import type { Match, ValueMatch as WireValueMatch } from "../../proto/messages.ts";
 import type { HttpRouteMatch, ValueMatch } from "../source/cluster-state.ts";
 
@@ -64,8 +65,9 @@ function valueFault(what: string, value: ValueMatch): string {
 
 function regularExpressionFault(what: string, expression: string): string {
   try {
-    RE2JS.compile(expression);
-    return "";
+    const size = RE2JS.compile(expression).programSize();
+    if (size <= maxRegularExpressionSize) return "";
+    return `${what} expression of ${size} RE2 instructions, more than ${maxRegularExpressionSize}`;
   } catch (error) {
     return `${what} expression ${JSON.stringify(expression)} (RE2: ${error instanceof Error ? error.message : String(error)})`;
   }

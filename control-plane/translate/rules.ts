@@ -2,6 +2,7 @@
 // supported and what does not resolve collected for the conditions. Where the route is attached plays no part, except
 // that Gateways ask for grants.
 import type { Backend, HeaderModifier, Match, Mirror, Route, Rule } from "../../proto/messages.ts";
+import { headerModifierFaults } from "../../proto/resource-rules.ts";
 import type { HeaderModifierFilter, HttpRoute, HttpRouteFilter, HttpRouteRule } from "../source/cluster-state.ts";
 import type { Problem } from "./conditions.ts";
 import { translateMatch } from "./matches.ts";
@@ -91,10 +92,12 @@ function translateFilters(
       case "RequestHeaderModifier":
         if (result.requestHeaders !== null) result.unsupported.push("a second RequestHeaderModifier");
         result.requestHeaders = translateModifier(filter.modifier);
+        result.unsupported.push(...headerModifierFaults(result.requestHeaders));
         break;
       case "ResponseHeaderModifier":
         if (result.responseHeaders !== null) result.unsupported.push("a second ResponseHeaderModifier");
         result.responseHeaders = translateModifier(filter.modifier);
+        result.unsupported.push(...headerModifierFaults(result.responseHeaders));
         break;
       case "RequestMirror": {
         const { displayName, cluster, problem } = resolveReference(route, filter.backendRef, needsGrant, reader);
