@@ -138,7 +138,7 @@ export class Agent {
     this.#gateway?.inherit(port, server);
   }
 
-  /** Ends in order: outbound and inbound drain on their own, then telemetry is flushed, then everything closes. */
+  /** Ends in order: inbound drains, then outbound, then telemetry is flushed, then everything closes. */
   drain(): Promise<void> {
     this.#draining ??= this.#drain();
     return this.#draining;
@@ -149,7 +149,13 @@ export class Agent {
     this.#logger.info({ openConnections: this.#openConnections() }, "draining");
     // A socket that the parent owns stays open there: whoever comes now is served by the next agent.
     const acceptMs = inheritListeners ? 0 : drainAcceptMs;
-    const cut = await Promise.all(this.#listeners().map((listener) => listener.drain(acceptMs, drainTimeoutMs)));
+    const deadlineMs = performance.now() + drainTimeoutMs;
+    const drain = (listener: Listener): Promise<number> =>
+      listener.drain(acceptMs, Math.max(0, deadlineMs - performance.now()));
+    // What the pod receives ends first: its last requests may still have to call out.
+    const first = this.#sidecar === null ? (this.#gateway?.all() ?? []) : [this.#sidecar.inbound];
+    const cut = await Promise.all(first.map(drain));
+    if (this.#sidecar !== null) cut.push(await drain(this.#sidecar.outbound));
     this.#logger.info({ cutConnections: cut.reduce((sum, count) => sum + count, 0) }, "drained");
     this.#sendStats();
     await Promise.all([

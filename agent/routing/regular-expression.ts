@@ -1,9 +1,10 @@
 // Regular expressions of routes: RE2 syntax, matched against the whole value, in time linear in its length, so that no
 // route can stall a proxy. The only file that knows the engine.
 import { createRequire } from "node:module";
+import type * as re2 from "re2js";
 import { maxRegularExpressionSize } from "../../proto/resource-rules.ts";
 
-type Engine = typeof import("re2js");
+type Engine = typeof re2;
 
 /** Loaded with the first expression: most agents never meet one, and its tables take two megabytes. */
 let engine: Engine | null = null;
