@@ -144,7 +144,8 @@ export class ControlPlane {
     this.#state = state;
     this.#origin ??= origin;
     this.metrics.sourceUpdates += 1;
-    const isUrgent = previous === null || removesEndpoints(previous, state);
+    // A source lets edits settle before it tells of them; what processes do comes one by one.
+    const isUrgent = origin.cause !== "overlay" || previous === null || removesEndpoints(previous, state);
     this.#debounce.notify(isUrgent ? "urgent" : "ordinary");
   }
 

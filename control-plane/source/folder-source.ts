@@ -61,7 +61,10 @@ export class FolderSource implements Source {
     if (this.#closed) return;
     this.#loader = new FolderLoader(schemas, { defaultNamespace: this.#defaultNamespace, now: this.#now });
     this.#read("start", this.#now());
-    this.#rescan = setInterval(() => this.#readIfChanged(), this.#rescanMs);
+    this.#rescan = setInterval(() => {
+      // What is settling is read when it has settled.
+      if (this.#firstEventMs === null) this.#readIfChanged();
+    }, this.#rescanMs);
     this.#rescan.unref();
   }
 

@@ -106,7 +106,7 @@ function explain(error: SchemaError, manifest: object): Violation {
     case "required":
       return fault("required", [...path, String(params["missingProperty"])]);
     case "type":
-      return fault(`expected ${typeName(params["type"])}, got ${got}`);
+      return fault(`expected ${typeName(params["type"])}, got ${got}${quotesHint(params["type"], value)}`);
     case "enum": {
       const allowed = Array.isArray(params["allowedValues"]) ? params["allowedValues"].map(String) : [];
       return fault(`expected one of ${allowed.join(", ")}, got ${got}`);
@@ -134,6 +134,13 @@ function explain(error: SchemaError, manifest: object): Violation {
     default:
       return fault(`does not hold: ${error.keyword} ${JSON.stringify(params)}`);
   }
+}
+
+/** YAML's most common trap: true, 1.0 and on are no strings without quotes, and "80" is no number. */
+function quotesHint(type: unknown, value: unknown): string {
+  if (type === "string" && (typeof value === "boolean" || typeof value === "number")) return "; put it in quotes";
+  const isNumeric = typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value));
+  return (type === "integer" || type === "number") && isNumeric ? "; remove the quotes" : "";
 }
 
 function bound(keyword: string): string {

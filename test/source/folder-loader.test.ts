@@ -129,8 +129,16 @@ spec:
   - port: "80"
 `;
   t.deepEqual(lines(loadText(text)), [
-    'objects.yaml:6:5: Service web: spec.ports[0].port: expected a whole number, got "80"',
+    'objects.yaml:6:5: Service web: spec.ports[0].port: expected a whole number, got "80"; remove the quotes',
   ]);
+});
+
+test("a header value that YAML reads as a boolean says that quotes are missing", (t) => {
+  const found = lines(
+    loadText(routeWith({ rules: [{ matches: [{ headers: [{ name: "x-canary", value: true }] }] }] })),
+  );
+  t.is(found.length, 1);
+  t.regex(found[0]!, /headers\[0\]\.value: expected a string, got true; put it in quotes$/);
 });
 
 test("an unknown field is a warning that says what was meant", (t) => {
