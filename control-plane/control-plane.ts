@@ -153,9 +153,9 @@ export class ControlPlane {
     const lines = new Map(problems.map((problem) => [formatProblem(problem), problem]));
     for (const [line, { severity }] of lines)
       if (!this.#knownProblems.has(line)) this.#logger[severity === "error" ? "error" : "warn"]({}, line);
-    const hadErrors = this.#knownProblems.size > 0;
+    const hadProblems = this.#knownProblems.size > 0;
     this.#knownProblems = new Set(lines.keys());
-    if (hadErrors && problems.length === 0) this.#logger.info({}, "all problems are mended");
+    if (hadProblems && problems.length === 0) this.#logger.info({}, "all problems are mended");
   }
 
   #onAgentChange(): void {
