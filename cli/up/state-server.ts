@@ -9,6 +9,10 @@ import type { Picture } from "./output/output.ts";
 /** Everything that `heddle get` can show. */
 export interface UpState {
   readonly picture: Picture;
+  /** Every pod is ready, and every agent accepts and holds what is served now. */
+  readonly isSettled: boolean;
+  /** Of the snapshot that is served. */
+  readonly generation: string;
   readonly gateways: readonly { readonly gateway: string; readonly listenerPort: number; readonly localPort: number }[];
   readonly agents: readonly AgentView[];
   readonly pods: readonly {

@@ -138,6 +138,8 @@ export class Up {
     });
     return {
       picture: this.#picture,
+      isSettled: this.isSettled(),
+      generation: this.#controlPlane.discovery.snapshot?.generation ?? "",
       gateways: this.#gateways.addresses(),
       agents,
       pods: this.#runner.replicas(),
@@ -147,7 +149,7 @@ export class Up {
     };
   }
 
-  /** Whether every pod is ready and every agent holds what is served now. */
+  /** Whether every pod is ready, and every agent accepts and holds what is served now. */
   isSettled(): boolean {
     const agents = [...this.#gateways.agents(), ...this.#sidecars.agents()];
     const connected = this.#controlPlane.discovery.connectedAgents();
@@ -155,7 +157,7 @@ export class Up {
     return (
       this.#watched !== null &&
       this.#runner.replicas().every(({ state }) => state === "ready") &&
-      agents.every(({ state }) => state === "ready") &&
+      agents.every(({ isAccepting }) => isAccepting) &&
       this.#gateways.agents().length === ourGatewaysOf(this.#watched).size &&
       connected.length === agents.length &&
       connected.every((agent) => agent.acknowledgedGeneration === generation && !agent.isInFlight)

@@ -40,6 +40,8 @@ export class AgentProcess {
   readonly #backoff = new Backoff();
   /** By the Gateway's listener port. */
   readonly #listeners = new Map<number, Server>();
+  /** Of `#listeners`, those that the present child accepts on. */
+  readonly #accepting = new Set<number>();
   readonly #ready = Promise.withResolvers<AgentPorts>();
   readonly #gone = Promise.withResolvers<void>();
   #child: ChildProcess | null = null;
@@ -68,6 +70,11 @@ export class AgentProcess {
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** Whether the agent is ready and accepts on every socket it was given. */
+  get isAccepting(): boolean {
+    return this.#state === "ready" && [...this.#listeners.keys()].every((port) => this.#accepting.has(port));
   }
 
   /** Of the present or the last run; all 0 before the first is ready. */
@@ -118,6 +125,7 @@ export class AgentProcess {
       detached: true,
     });
     this.#child = child;
+    this.#accepting.clear();
     this.#state = "starting";
     const group = child.pid;
     if (group !== undefined) {
@@ -163,8 +171,15 @@ export class AgentProcess {
   }
 
   #receive(child: ChildProcess, message: unknown): void {
+    if (child !== this.#child) {
+      return;
+    }
+    const listening = listeningPort(message);
+    if (listening !== null) {
+      this.#accepting.add(listening);
+    }
     const ports = readyPorts(message);
-    if (ports === null || child !== this.#child || this.#state !== "starting") {
+    if (ports === null || this.#state !== "starting") {
       return;
     }
     this.#ports = ports;
@@ -197,6 +212,13 @@ export class AgentProcess {
       log.problem(name, entry?.text ?? line);
     }
   }
+}
+
+/** {type: "listening", port}: the agent accepts on the socket of this listener port. */
+function listeningPort(message: unknown): number | null {
+  const isListening =
+    typeof message === "object" && message !== null && "type" in message && message.type === "listening";
+  return isListening && "port" in message && typeof message.port === "number" ? message.port : null;
 }
 
 function readyPorts(message: unknown): AgentPorts | null {
