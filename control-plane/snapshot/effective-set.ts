@@ -1,4 +1,4 @@
-// What one agent is to hold, given what it refused. Without refusals that is the closure of its subscriptions. A
+// What one agent is to hold when it refused something (without refusals that is the closure of its subscriptions). A
 // refused version is withheld: in its place stays the version that the agent acknowledged before, together with what
 // that one refers to; and what cannot do without the refused version falls back with it. Everything else goes on.
 //
@@ -8,22 +8,14 @@
 //      by index (route configuration to route) and the earlier route has other matches, or
 //   3. it is a route with new matches and a route configuration that points into it falls back.
 // A resource whose current version the agent holds never falls back: it stood with the earlier versions already.
+import type { HeldResource, HeldResources } from "./held-set.ts";
 import { haveSameMatches, type ResourceKey, type SnapshotResource } from "./resource.ts";
 import { closureOf } from "./scope.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** One version that an agent holds, or is to hold. */
-export interface HeldResource {
-  readonly version: string;
-  /** Null when the agent had it before this stream and this replica does not know that version. */
-  readonly resource: SnapshotResource | null;
-}
-
-type HeldResources = ReadonlyMap<ResourceKey, HeldResource>;
-
 /** What an agent is to hold by `roots` of `snapshot`; `missing` are the roots that it can have in no version. */
 export interface EffectiveSet {
-  readonly resources: HeldResources;
+  readonly resources: ReadonlyMap<ResourceKey, HeldResource>;
   readonly missing: ReadonlySet<ResourceKey>;
 }
 
@@ -38,7 +30,6 @@ export function effectiveSet(
   withheld: ReadonlyMap<ResourceKey, string>,
   earlierRoots: Iterable<ResourceKey> = [],
 ): EffectiveSet {
-  if (withheld.size === 0) return { resources: currentClosure(snapshot, roots), missing: new Set() };
   const wanted = [...roots];
   const fallen = findFallen(snapshot, wanted, held, withheld);
   const resources = new Map<ResourceKey, HeldResource>();
@@ -49,7 +40,7 @@ export function effectiveSet(
     for (let key = pending.pop(); key !== undefined; key = pending.pop()) {
       if (resources.has(key)) continue;
       const current = fallen.has(key) ? undefined : snapshot.resources.get(key);
-      const entry = current === undefined ? held.get(key) : heldCopyOf(current);
+      const entry = current === undefined ? held.get(key) : { version: current.version, resource: current };
       if (entry === undefined) continue;
       resources.set(key, entry);
       if (entry.resource === null) hasUnknownBody = true;
@@ -64,23 +55,6 @@ export function effectiveSet(
   // What an unknown body refers to is unknown: nothing that the agent holds may go while it stands in.
   if (hasUnknownBody) for (const key of held.keys()) include(key);
   return { resources, missing };
-}
-
-const copies = new WeakMap<SnapshotResource, HeldResource>();
-
-/** The one HeldResource that stands for this version in every agent's map. */
-export function heldCopyOf(resource: SnapshotResource): HeldResource {
-  let copy = copies.get(resource);
-  if (copy === undefined) copies.set(resource, (copy = { version: resource.version, resource }));
-  return copy;
-}
-
-function currentClosure(snapshot: Snapshot, roots: Iterable<ResourceKey>): HeldResources {
-  const resources = new Map<ResourceKey, HeldResource>();
-  for (const root of roots) {
-    for (const resource of closureOf(snapshot, root)) resources.set(resource.key, heldCopyOf(resource));
-  }
-  return resources;
 }
 
 function findFallen(

@@ -1,6 +1,6 @@
 // Who sees what: which names a node may subscribe to, what a subscription name stands for in a snapshot, and the
 // closure of a resource. Pure; what an agent holds or refused is not considered here but in effective-set.ts.
-import type { Node } from "../../proto/messages.ts";
+import type { Answer, Node } from "../../proto/messages.ts";
 import { resourceKey, type ResourceKey, type SnapshotResource } from "./resource.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -11,11 +11,12 @@ export type NodeScope = Pick<Node, "namespace" | "pod" | "labels" | "mode">;
 export const gatewayNameLabel = "gateway.networking.k8s.io/gateway-name";
 
 /** What a subscription name stands for in one snapshot, before anything is withheld. */
-export type Resolution =
-  | { readonly found: false }
-  | { readonly found: true; readonly listeners: readonly string[]; readonly workload: string };
-
-const notFound: Resolution = { found: false };
+export interface Resolution {
+  /** FOUND or NOT_FOUND. */
+  readonly answer: Answer;
+  /** Keys of its listeners and workload. */
+  readonly roots: readonly ResourceKey[];
+}
 
 /**
  * Null when the node may subscribe to `name`, else why not. A gateway may ask for its own Gateway: one of its
@@ -35,28 +36,56 @@ export function subscriptionRefusal(node: NodeScope, name: string): string | nul
   return name === own ? null : `a sidecar may subscribe to frontends and to "${own}" only, not to "${name}"`;
 }
 
-/** What `name` stands for. A name that cannot be read stands for nothing: its traffic passes through. */
+const resolutions = new WeakMap<Snapshot, Map<string, Map<string, Resolution>>>();
+
+/**
+ * What `name` stands for to a node. A name that cannot be read stands for nothing: its traffic passes through.
+ * Computed once per snapshot for all nodes of a namespace; bounded by what is subscribed to, and gone with the snapshot.
+ */
 export function resolveSubscription(snapshot: Snapshot, node: NodeScope, name: string): Resolution {
+  let byNamespace = resolutions.get(snapshot);
+  if (byNamespace === undefined) resolutions.set(snapshot, (byNamespace = new Map()));
+  let byName = byNamespace.get(node.namespace);
+  if (byName === undefined) byNamespace.set(node.namespace, (byName = new Map()));
+  let resolution = byName.get(name);
+  if (resolution === undefined) byName.set(name, (resolution = resolve(snapshot, node.namespace, name)));
+  return resolution;
+}
+
+function resolve(snapshot: Snapshot, namespace: string, name: string): Resolution {
   const colon = name.indexOf(":");
   const kind = name.slice(0, colon);
   const rest = name.slice(colon + 1);
-  if (kind === "frontend") return resolveFrontend(snapshot, node, rest);
-  if (kind === "gateway") {
+  if (kind === "frontend") {
+    const listener = frontendListener(snapshot, namespace, rest);
+    if (listener !== null) return found(name, [listener], "");
+  } else if (kind === "gateway") {
     const listeners = snapshot.gateways.get(rest);
-    return listeners === undefined ? notFound : { found: true, listeners, workload: "" };
+    if (listeners !== undefined) return found(name, listeners, "");
+  } else if (kind === "workload" && snapshot.resources.has(resourceKey("WORKLOAD", rest))) {
+    return found(name, [], rest);
   }
-  if (kind !== "workload" || !snapshot.resources.has(resourceKey("WORKLOAD", rest))) return notFound;
-  return { found: true, listeners: [], workload: rest };
+  return { answer: { subscription: name, state: "NOT_FOUND", listeners: [], workload: "" }, roots: [] };
 }
 
-function resolveFrontend(snapshot: Snapshot, node: NodeScope, hostAndPort: string): Resolution {
-  for (const candidate of frontendCandidates(hostAndPort, node.namespace)) {
+function found(name: string, listeners: readonly string[], workload: string): Resolution {
+  const answer: Answer = { subscription: name, state: "FOUND", listeners: [...listeners], workload };
+  return { answer, roots: rootsOf(answer) };
+}
+
+/** Keys of what an answer stands for. */
+export function rootsOf({ listeners, workload }: Answer): readonly ResourceKey[] {
+  const roots = listeners.map((listener) => resourceKey("LISTENER", listener));
+  if (workload !== "") roots.push(resourceKey("WORKLOAD", workload));
+  return roots;
+}
+
+function frontendListener(snapshot: Snapshot, namespace: string, hostAndPort: string): string | null {
+  for (const candidate of frontendCandidates(hostAndPort, namespace)) {
     const frontend = snapshot.frontends.get(candidate);
-    if (frontend === undefined) continue;
-    const listener = frontend.consumerListeners.get(node.namespace) ?? frontend.listener;
-    return { found: true, listeners: [listener], workload: "" };
+    if (frontend !== undefined) return frontend.consumerListeners.get(namespace) ?? frontend.listener;
   }
-  return notFound;
+  return null;
 }
 
 /**

@@ -9,9 +9,10 @@
 //   in flight  | null; ask again after the answer  | held := sent      | refused versions withheld; held stays
 import type { Answer, DiscoveryResponse, Hello, Node, ResourceError, ResourceName } from "../../proto/messages.ts";
 import { resourceTypeNames, type ResourceTypeName } from "../../proto/discovery.ts";
-import { resourceKey, type ResourceKey } from "./resource.ts";
-import { effectiveSet, heldCopyOf, type HeldResource } from "./effective-set.ts";
-import { closureOf, resolveSubscription, type Resolution } from "./scope.ts";
+import { resourceKey, type ResourceKey, type SnapshotResource } from "./resource.ts";
+import { effectiveSet } from "./effective-set.ts";
+import { HeldSet } from "./held-set.ts";
+import { closureOf, resolveSubscription, rootsOf, type Resolution } from "./scope.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** The last refusal of an agent, for people. */
@@ -23,12 +24,18 @@ export interface Nack {
 
 export type AcknowledgeOutcome = "acknowledged" | "refused" | "stale";
 
+/** What an ack would change. */
 interface InFlight {
-  readonly nonce: string;
-  readonly generation: string;
-  readonly held: ReadonlyMap<ResourceKey, HeldResource>;
-  readonly answers: Map<string, Answer>;
+  readonly changed: readonly SnapshotResource[];
+  /** Names that were given up since it was sent are not in here. */
+  answers: readonly Answer[];
   readonly response: DiscoveryResponse;
+}
+
+/** What an agent lacks: versions, and answers that are new or changed. */
+interface Comparison {
+  readonly changed: SnapshotResource[];
+  readonly answers: Answer[];
 }
 
 /** State of one stream. */
@@ -36,8 +43,8 @@ export class Subscriber {
   readonly node: Node;
   readonly #subscriptions = new Set<string>();
   readonly #withheld = new Map<ResourceKey, string>();
-  #held: ReadonlyMap<ResourceKey, HeldResource>;
-  #answers = new Map<string, Answer>();
+  readonly #held = new HeldSet();
+  readonly #answers = new Map<string, Answer>();
   #inFlight: InFlight | null = null;
   #refusedContent: string | null = null;
   #nonceCounter = 0;
@@ -50,17 +57,12 @@ export class Subscriber {
   constructor(node: Node, hello: Pick<Hello, "subscriptions" | "knownResources">, snapshot: Snapshot) {
     this.node = node;
     for (const name of hello.subscriptions) this.#subscriptions.add(name);
-    const held = new Map<ResourceKey, HeldResource>();
-    for (const known of hello.knownResources) {
-      if (!isKnownType(known.type)) continue;
-      const key = resourceKey(known.type, known.name);
+    for (const { type, name, version } of hello.knownResources) {
+      if (!isKnownType(type)) continue;
+      const key = resourceKey(type, name);
       const current = snapshot.resources.get(key);
-      held.set(
-        key,
-        current?.version === known.version ? heldCopyOf(current) : { version: known.version, resource: null },
-      );
+      this.#held.set(key, { version, resource: current?.version === version ? current : null });
     }
-    this.#held = held;
   }
 
   get subscriptions(): ReadonlySet<string> {
@@ -90,11 +92,6 @@ export class Subscriber {
     return this.#withheld;
   }
 
-  /** "TYPE/name" -> the version that the agent acknowledged. */
-  get acknowledgedVersions(): ReadonlyMap<ResourceKey, { readonly version: string }> {
-    return this.#held;
-  }
-
   subscribe(name: string): void {
     this.#subscriptions.add(name);
   }
@@ -103,7 +100,8 @@ export class Subscriber {
   unsubscribe(name: string): void {
     this.#subscriptions.delete(name);
     this.#answers.delete(name);
-    this.#inFlight?.answers.delete(name);
+    const inFlight = this.#inFlight;
+    if (inFlight !== null) inFlight.answers = inFlight.answers.filter((answer) => answer.subscription !== name);
   }
 
   /**
@@ -112,8 +110,8 @@ export class Subscriber {
    */
   next(snapshot: Snapshot): DiscoveryResponse | null {
     if (this.#inFlight !== null) return null;
-    const target = this.#target(snapshot);
-    const response = this.#difference(snapshot, target);
+    const inFlight = this.#difference(snapshot);
+    const { response } = inFlight;
     const isEmpty =
       response.resources.length === 0 && response.removedResources.length === 0 && response.answers.length === 0;
     if (isEmpty && this.#wasAnswered) {
@@ -123,7 +121,7 @@ export class Subscriber {
     if (this.#refusedContent !== null && this.#refusedContent === contentOf(response)) return null;
     this.#nonceCounter += 1;
     response.nonce = `${this.#nonceCounter}`;
-    this.#inFlight = { ...target, nonce: response.nonce, generation: snapshot.generation, response };
+    this.#inFlight = inFlight;
     this.#sentGeneration = snapshot.generation;
     this.#wasAnswered = true;
     return response;
@@ -132,16 +130,17 @@ export class Subscriber {
   /** The agent's answer to a response. A nonce other than that of the response in flight changes nothing. */
   acknowledge(nonce: string, errors: readonly ResourceError[], atMs: number): AcknowledgeOutcome {
     const inFlight = this.#inFlight;
-    if (inFlight === null || inFlight.nonce !== nonce) return "stale";
+    if (inFlight === null || inFlight.response.nonce !== nonce) return "stale";
     this.#inFlight = null;
     if (errors.length === 0) {
-      this.#held = inFlight.held;
-      this.#answers = inFlight.answers;
-      this.#acknowledgedGeneration = inFlight.generation;
+      for (const resource of inFlight.changed) this.#held.set(resource.key, { version: resource.version, resource });
+      for (const { type, name } of inFlight.response.removedResources) this.#held.delete(`${type}/${name}`);
+      for (const answer of inFlight.answers) this.#answers.set(answer.subscription, answer);
+      this.#acknowledgedGeneration = inFlight.response.generation;
       this.#refusedContent = null;
       return "acknowledged";
     }
-    this.#lastNack = { generation: inFlight.generation, atMs, errors };
+    this.#lastNack = { generation: inFlight.response.generation, atMs, errors };
     this.#refusedContent = contentOf(inFlight.response);
     const sent = new Map<ResourceKey, string>();
     for (const { type, name, version } of inFlight.response.resources) sent.set(`${type}/${name}`, version);
@@ -152,85 +151,84 @@ export class Subscriber {
     return "refused";
   }
 
-  #target(snapshot: Snapshot): Pick<InFlight, "held" | "answers"> {
-    const resolutions = new Map<string, Resolution>();
-    const roots: ResourceKey[] = [];
-    for (const name of this.#subscriptions) {
-      const resolution = resolveSubscription(snapshot, this.node, name);
-      resolutions.set(name, resolution);
-      roots.push(...rootsOf(resolution));
-    }
-    this.#endWithholding(snapshot, roots);
-    const first = effectiveSet(snapshot, roots, this.#held, this.#withheld);
-    const earlierRoots: ResourceKey[] = [];
-    const answers = new Map<string, Answer>();
-    for (const [name, resolution] of resolutions) {
-      const answer = this.#answerFor(name, resolution, first.missing);
-      if (answer === this.#answers.get(name)) earlierRoots.push(...rootsOfAnswer(answer));
-      answers.set(name, answer);
-    }
-    const held =
-      this.#withheld.size === 0
-        ? first.resources
-        : effectiveSet(snapshot, roots, this.#held, this.#withheld, earlierRoots).resources;
-    return { held, answers };
-  }
-
-  /** A refused version that is not current, or that no subscription needs, is not withheld any more. */
-  #endWithholding(snapshot: Snapshot, roots: readonly ResourceKey[]): void {
-    if (this.#withheld.size === 0) return;
-    const needed = new Map(
-      roots.flatMap((root) => closureOf(snapshot, root)).map(({ key, version }) => [key, version]),
-    );
-    for (const [key, version] of this.#withheld) if (needed.get(key) !== version) this.#withheld.delete(key);
-  }
-
-  #answerFor(name: string, resolution: Resolution, missing: ReadonlySet<ResourceKey>): Answer {
-    if (!resolution.found) return { subscription: name, state: "NOT_FOUND", listeners: [], workload: "" };
-    const listeners = resolution.listeners.filter((listener) => !missing.has(resourceKey("LISTENER", listener)));
-    const isWithheld =
-      missing.size > 0 &&
-      listeners.length === 0 &&
-      rootsOf(resolution).length > 0 &&
-      rootsOf(resolution).every((root) => missing.has(root));
-    if (!isWithheld) return { subscription: name, state: "FOUND", listeners, workload: resolution.workload };
-    const earlier = this.#answers.get(name);
-    if (earlier?.state === "FOUND" && rootsOfAnswer(earlier).every((root) => this.#held.has(root))) return earlier;
-    return { subscription: name, state: "WITHHELD", listeners: [], workload: "" };
-  }
-
-  #difference(snapshot: Snapshot, target: Pick<InFlight, "held" | "answers">): DiscoveryResponse {
+  #difference(snapshot: Snapshot): InFlight {
+    this.#endWithholding(snapshot);
+    this.#held.beginWalk();
+    const { changed, answers } =
+      this.#withheld.size === 0 ? this.#compareAll(snapshot) : this.#compareReduced(snapshot);
     const response: DiscoveryResponse = {
       generation: snapshot.generation,
       nonce: "",
-      resources: [],
-      removedResources: [],
-      answers: [],
+      resources: changed.map((resource) => resource.wire),
+      removedResources: this.#held.unneeded().map(nameOf),
+      answers,
     };
-    for (const [key, entry] of target.held) {
-      if (entry.resource !== null && this.#held.get(key)?.version !== entry.version) {
-        response.resources.push(entry.resource.wire);
+    return { changed, answers, response };
+  }
+
+  /** Nothing is withheld: the agent is to hold the closures of its subscriptions. */
+  #compareAll(snapshot: Snapshot): Comparison {
+    const changed: SnapshotResource[] = [];
+    const answers: Answer[] = [];
+    // Usually empty, and then not made: this runs for every agent at every publish.
+    let added: Set<SnapshotResource> | null = null;
+    for (const name of this.#subscriptions) {
+      const { roots, answer } = resolveSubscription(snapshot, this.node, name);
+      if (!isSameAnswer(this.#answers.get(name), answer)) answers.push(answer);
+      for (const root of roots) {
+        for (const resource of closureOf(snapshot, root)) {
+          const outcome = this.#held.compare(resource.key, resource.version);
+          if (outcome === "other") changed.push(resource);
+          else if (outcome === "none") (added ??= new Set()).add(resource);
+        }
       }
     }
-    for (const key of this.#held.keys()) if (!target.held.has(key)) response.removedResources.push(nameOf(key));
-    for (const [name, answer] of target.answers) {
-      if (!isSameAnswer(this.#answers.get(name), answer)) response.answers.push(answer);
-    }
-    return response;
+    return { changed: added === null ? changed : [...changed, ...added], answers };
   }
-}
 
-function rootsOf(resolution: Resolution): readonly ResourceKey[] {
-  return resolution.found ? rootsOfAnswer(resolution) : [];
-}
+  /** The agent is to hold what is left when the withheld versions, and what cannot do without them, stay away. */
+  #compareReduced(snapshot: Snapshot): Comparison {
+    const roots = this.#roots(snapshot);
+    const { missing } = effectiveSet(snapshot, roots, this.#held, this.#withheld);
+    const earlierRoots: ResourceKey[] = [];
+    const answers: Answer[] = [];
+    for (const name of this.#subscriptions) {
+      const answer = this.#answerFor(resolveSubscription(snapshot, this.node, name), missing);
+      const earlier = this.#answers.get(name);
+      if (answer === earlier) earlierRoots.push(...rootsOf(answer));
+      if (!isSameAnswer(earlier, answer)) answers.push(answer);
+    }
+    const changed: SnapshotResource[] = [];
+    const { resources } = effectiveSet(snapshot, roots, this.#held, this.#withheld, earlierRoots);
+    for (const [key, { version, resource }] of resources) {
+      if (this.#held.compare(key, version) !== "same" && resource !== null) changed.push(resource);
+    }
+    return { changed, answers };
+  }
 
-function rootsOfAnswer(answer: {
-  readonly listeners: readonly string[];
-  readonly workload: string;
-}): readonly ResourceKey[] {
-  const roots = answer.listeners.map((listener) => resourceKey("LISTENER", listener));
-  if (answer.workload !== "") roots.push(resourceKey("WORKLOAD", answer.workload));
-  return roots;
+  #roots(snapshot: Snapshot): readonly ResourceKey[] {
+    return [...this.#subscriptions].flatMap((name) => resolveSubscription(snapshot, this.node, name).roots);
+  }
+
+  /** A refused version that is not current, or that no subscription needs, is not withheld any more. */
+  #endWithholding(snapshot: Snapshot): void {
+    if (this.#withheld.size === 0) return;
+    const closures = this.#roots(snapshot).flatMap((root) => closureOf(snapshot, root));
+    const needed = new Map(closures.map(({ key, version }) => [key, version]));
+    for (const [key, version] of this.#withheld) if (needed.get(key) !== version) this.#withheld.delete(key);
+  }
+
+  #answerFor({ answer, roots }: Resolution, missing: ReadonlySet<ResourceKey>): Answer {
+    const lacking = roots.filter((root) => missing.has(root));
+    if (lacking.length === 0) return answer;
+    if (lacking.length < roots.length) {
+      const listeners = answer.listeners.filter((listener) => !missing.has(resourceKey("LISTENER", listener)));
+      return { ...answer, listeners };
+    }
+    const earlier = this.#answers.get(answer.subscription);
+    if (earlier?.state === "FOUND" && rootsOf(earlier).every((root) => this.#held.has(root))) return earlier;
+    return { subscription: answer.subscription, state: "WITHHELD", listeners: [], workload: "" };
+  }
 }
 
 function isSameAnswer(left: Answer | undefined, right: Answer): boolean {
