@@ -58,6 +58,7 @@ export class ControlPlane {
   readonly #sinks: readonly StatusSink[];
   readonly #statusListeners = new Set<(changes: readonly StatusChange[]) => void>();
   #state: ClusterState | null = null;
+  #translated: ClusterState | null = null;
   #origin: StateOrigin | null = null;
   #statuses: Statuses | null = null;
   #objects: readonly StatusObject[] = [];
@@ -119,6 +120,11 @@ export class ControlPlane {
     return this.#objects;
   }
 
+  /** Whether what is served was made of the source's newest state: false while changes are waited for to settle. */
+  get isCurrent(): boolean {
+    return this.#state !== null && this.#translated === this.#state;
+  }
+
   /** Called with the conditions that changed; the returned function takes the listener away. */
   onStatus(listener: (changes: readonly StatusChange[]) => void): () => void {
     this.#statusListeners.add(listener);
@@ -167,6 +173,7 @@ export class ControlPlane {
     if (state === null || this.#closed !== null) return;
     const origin = this.#origin;
     this.#origin = null;
+    this.#translated = state;
     const startMs = this.#clock.monotonicMs();
     try {
       const translation = this.#translator.translate(state, {

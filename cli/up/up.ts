@@ -156,6 +156,7 @@ export class Up {
     const generation = this.#controlPlane.discovery.snapshot?.generation;
     return (
       this.#watched !== null &&
+      this.#controlPlane.isCurrent &&
       this.#runner.replicas().every(({ state }) => state === "ready") &&
       agents.every(({ isAccepting }) => isAccepting) &&
       this.#gateways.agents().length === ourGatewaysOf(this.#watched).size &&
@@ -238,7 +239,8 @@ export class Up {
       });
       const generation = discovery.snapshot?.generation;
       const agents = discovery.connectedAgents();
-      if (agents.every((agent) => agent.acknowledgedGeneration === generation && !agent.isInFlight)) {
+      const isKnown = agents.every((agent) => agent.acknowledgedGeneration === generation && !agent.isInFlight);
+      if (this.#controlPlane.isCurrent && isKnown) {
         return;
       }
     } while (Date.now() < deadlineMs);

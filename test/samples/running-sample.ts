@@ -150,6 +150,25 @@ export class RunningSample {
     return counts;
   }
 
+  /** Requests without a pause, a connection each, until stopped. Resolves with how often each status or error came. */
+  startLoad(path: string, options: RequestOptions = {}): { stop(): Promise<Record<string, number>> } {
+    const outcomes: Record<string, number> = {};
+    const stopping = new AbortController();
+    const done = (async () => {
+      while (!stopping.signal.aborted) {
+        const outcome = await this.send(path, options).then(({ status }) => String(status), String);
+        outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+      }
+    })();
+    return {
+      stop: async () => {
+        stopping.abort();
+        await done;
+        return outcomes;
+      },
+    };
+  }
+
   /** What the pods of a Deployment logged. */
   async logs(deployment: string): Promise<readonly string[]> {
     const folder = join(this.folder, ".heddle", "logs");

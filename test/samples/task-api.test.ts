@@ -3,7 +3,7 @@ import { join } from "node:path";
 import test from "ava";
 import { RunningSample, heddle, until, version } from "./running-sample.ts";
 
-test("T5, T7, T8, T12, T13, T14 the canary lesson: 95/5, 75/25, 50/50, 100 %, and the rollback", async (t) => {
+test.serial("T5, T7, T8, T12, T13, T14 the canary lesson: 95/5, 75/25, 50/50, 100 %, and the rollback", async (t) => {
   const sample = await RunningSample.start(t, "task-api/canary");
   const route = "task-api-canary-route.yaml";
   t.deepEqual(await sample.count(100, "/api/version", version), { v1: 95, v2: 5 });
@@ -32,7 +32,7 @@ test("T5, T7, T8, T12, T13, T14 the canary lesson: 95/5, 75/25, 50/50, 100 %, an
   t.deepEqual((await inFlight).map(version), ["v2", "v2", "v2", "v2", "v2"], "what was in flight completes");
 });
 
-test("T17, T18, T19, T20 blue-green: the switch and the way back lose no request", async (t) => {
+test.serial("T17, T18, T19, T20 blue-green: the switch and the way back lose no request", async (t) => {
   const sample = await RunningSample.start(t, "task-api/blue-green");
   const pods = (await sample.settled()).pods.map(({ name }) => name.replace(/-[0-9a-f]{4}-/, "-"));
   t.deepEqual(
@@ -42,13 +42,7 @@ test("T17, T18, T19, T20 blue-green: the switch and the way back lose no request
   t.deepEqual(await sample.count(30, "/api/version", version), { v1: 30 });
   t.deepEqual(await sample.logs("task-api-green").catch(() => []), [], "green is idle");
 
-  const statuses = new Set<number>();
-  let loading = true;
-  const load = (async () => {
-    while (loading) {
-      statuses.add((await sample.send("/api/version")).status);
-    }
-  })();
+  const load = sample.startLoad("/api/version");
   const file = "task-api-bluegreen-route.yaml";
   await sample.edit(file, [
     ["weight: 100", "weight: x"],
@@ -62,12 +56,10 @@ test("T17, T18, T19, T20 blue-green: the switch and the way back lose no request
     ["weight: x", "weight: 100"],
   ]);
   t.deepEqual(await sample.count(30, "/api/version", version), { v1: 30 });
-  loading = false;
-  await load;
-  t.deepEqual([...statuses], [200]);
+  t.deepEqual(Object.keys(await load.stop()), ["200"]);
 });
 
-test("T21, T22, T23, T24, T35 A/B: the header decides, its name in any case, its value exactly", async (t) => {
+test.serial("T21, T22, T23, T24, T35 A/B: the header decides, its name in any case, its value exactly", async (t) => {
   const sample = await RunningSample.start(t, "task-api/ab");
   t.is((await sample.send("/api/version")).body, '{"version": "stable", "features": ["core"]}\n');
   t.is(
@@ -80,14 +72,14 @@ test("T21, T22, T23, T24, T35 A/B: the header decides, its name in any case, its
   t.is((await sample.send("/apix")).status, 404);
 });
 
-test("T25 premium users reach their own pods", async (t) => {
+test.serial("T25 premium users reach their own pods", async (t) => {
   const sample = await RunningSample.start(t, "task-api/premium");
   const headers = { "x-api-tier": "premium" };
   t.deepEqual(await sample.count(50, "/api/version", version, { headers }), { premium: 50 });
   t.deepEqual(await sample.count(50, "/api/version", version), { standard: 50 });
 });
 
-test("T27, T28 premium never sees the canary, whatever the order of the rules", async (t) => {
+test.serial("T27, T28 premium never sees the canary, whatever the order of the rules", async (t) => {
   const sample = await RunningSample.start(t, "task-api/combined");
   const check = async (): Promise<void> => {
     const headers = { "x-api-tier": "premium" };
@@ -101,7 +93,7 @@ test("T27, T28 premium never sees the canary, whatever the order of the rules", 
   await check();
 });
 
-test("T34 a route in the wrong namespace is not accepted, and lint says where its Gateway is", async (t) => {
+test.serial("T34 a route in the wrong namespace is not accepted, and lint says where its Gateway is", async (t) => {
   const exercise = `apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata:

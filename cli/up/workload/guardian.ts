@@ -3,6 +3,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 
 // Lines are "+ GROUP" and "- GROUP". The groups get a second to leave before they are killed.
+// `kill -s NAME -- -GROUP` is the form that every POSIX shell takes; dash knows no other with a negative number.
 const script = `
 groups=" "
 while read -r sign group; do
@@ -11,10 +12,10 @@ while read -r sign group; do
     -) groups="\${groups%% $group *} \${groups#* $group }" ;;
   esac
 done
-for group in $groups; do kill -TERM -- "-$group" 2>/dev/null; done
+for group in $groups; do kill -s TERM -- "-$group" 2>/dev/null; done
 [ "$groups" = "\${groups#*[0-9]}" ] && exit 0
 sleep 1
-for group in $groups; do kill -KILL -- "-$group" 2>/dev/null; done
+for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
 exit 0
 `;
 
