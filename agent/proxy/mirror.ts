@@ -59,6 +59,7 @@ export function feedCopies(
   end: number,
   complete: boolean,
 ): void {
+  if (copies.every((copy) => copy.done)) return;
   const owned = Buffer.copyBytesFrom(bytes, start, end - start);
   for (const copy of copies) copy.onBody(owned, complete);
 }
@@ -116,6 +117,11 @@ export class MirrorCopy implements UpstreamHandler, Deadlined {
     context.metrics.mirrorsActive.value++;
     context.deadlines.add(this);
     this.#dialling = endpoint.mirrorPool.acquire(this, false);
+  }
+
+  /** Nothing more will be sent. */
+  get done(): boolean {
+    return this.#done;
   }
 
   /** More of the body, which nobody will change. */

@@ -23,6 +23,10 @@ const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 /** Above this size bytes are copied into a Buffer of their own; below, a one-byte string is cheaper than one. */
 const maxTextCopyBytes = 16 * 1024;
 
+/** Buffers that carried a large write and are free again: 4 MiB at most, what is more is left to the collector. */
+const freeBuffers: Buffer[] = [];
+const maxFreeBuffers = 64;
+
 interface SocketInternals {
   new (options: {
     handle?: TcpHandle;
@@ -37,6 +41,8 @@ const Socket = net.Socket as unknown as SocketInternals;
 export class ByteStream {
   readonly socket: net.Socket;
   reader: ByteReader;
+  /** Large writes that the kernel has not taken whole, oldest first. */
+  readonly #writing: Buffer[] = [];
   #closed = false;
   #error: Error | null = null;
 
@@ -101,9 +107,11 @@ export class ByteStream {
   /** Writes a copy of the bytes. False: wait for onDrain before writing more. */
   writeBytes(bytes: Buffer, start: number, end: number): boolean {
     if (end - start <= maxTextCopyBytes) return this.writeText(latin1(bytes, start, end));
-    const copy = Buffer.allocUnsafeSlow(end - start);
-    bytes.copy(copy, 0, start, end);
-    return this.socket.write(copy);
+    if (end - start > readBuffer.length) return this.socket.write(Buffer.copyBytesFrom(bytes, start, end - start));
+    const buffer = freeBuffers.pop() ?? Buffer.allocUnsafeSlow(readBuffer.length);
+    bytes.copy(buffer, 0, start, end);
+    this.#writing.push(buffer);
+    return this.socket.write(buffer.subarray(0, end - start), this.#onWritten);
   }
 
   /** Writes bytes that the caller will not change any more. False: wait for onDrain before writing more. */
@@ -138,6 +146,13 @@ export class ByteStream {
   reset(): void {
     if (!this.closed) this.socket.resetAndDestroy();
   }
+
+  readonly #onWritten = (error?: Error | null): void => {
+    const buffer = this.#writing.shift();
+    // After a failed write the kernel may still hold on to the buffer.
+    if (buffer === undefined || error) return;
+    if (freeBuffers.length < maxFreeBuffers) freeBuffers.push(buffer);
+  };
 
   readonly #onEnd = (): void => {
     this.reader.onEnd();

@@ -3,6 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { agentNodeArguments } from "../../agent/node-options.ts";
 import { accepts, PROXY_CORE, startPinned, waitUntil, type ManagedProcess } from "../harness/managed-process.ts";
 import { freePorts } from "../harness/ports.ts";
 import { TRACED_SHARE, type Peer, type RunningProxy, type Scenario } from "../peers/peer.ts";
@@ -12,8 +13,6 @@ import { GATEWAY, NAMESPACE, writeGatewayObjects } from "./gateway-objects.ts";
 const MAIN = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
 const READY_POLL_MS = 2;
 
-/** V8 lets its young generation grow to tens of megabytes under load; a proxy's garbage is young and needs none of it. */
-const NODE_ARGUMENTS = ["--max-semi-space-size=2"];
 /** The launcher's: from the second start on, sources are neither stripped of types nor compiled again. */
 const COMPILE_CACHE = fileURLToPath(new URL("../../node_modules/.cache/heddle", import.meta.url));
 
@@ -50,7 +49,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const started = startPinned(
     PROXY_CORE,
     process.execPath,
-    [...NODE_ARGUMENTS, ...(options.nodeArguments ?? []), MAIN],
+    [...agentNodeArguments, ...(options.nodeArguments ?? []), MAIN],
     {
       cwd: stateFolder,
       env: {

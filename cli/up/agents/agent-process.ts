@@ -8,6 +8,7 @@
 //   stopping | stop() in any state        | stopped: exited
 import { fork, type ChildProcess } from "node:child_process";
 import type { Server } from "node:net";
+import { agentNodeArguments } from "../../../agent/node-options.ts";
 import { Backoff } from "../backoff.ts";
 import type { Log } from "../log.ts";
 import type { Guardian } from "../workload/guardian.ts";
@@ -119,7 +120,7 @@ export class AgentProcess {
     const startedAtMs = Date.now();
     const child = fork(program, [], {
       env: environment(this.#ports),
-      execArgv: ["--disable-warning=ExperimentalWarning"],
+      execArgv: ["--disable-warning=ExperimentalWarning", ...agentNodeArguments],
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       // Its own group: Ctrl-C must reach this program only, which then stops agents in order.
       detached: true,
