@@ -8,6 +8,7 @@ import { DiscoveryClient } from "../agent/discovery/client.ts";
 import { systemClock } from "../control-plane/discovery/clock.ts";
 import { Debounce } from "../control-plane/discovery/debounce.ts";
 import { DiscoveryServer } from "../control-plane/discovery/server.ts";
+import { limitHeapGrowth } from "../control-plane/heap-growth.ts";
 import { SnapshotBuilder } from "../control-plane/snapshot/snapshot.ts";
 import type { ClusterState, HttpRoute } from "../control-plane/source/cluster-state.ts";
 import * as make from "../control-plane/translate/test-objects.ts";
@@ -82,6 +83,7 @@ function print(measured: Measured): void {
 }
 
 async function runControlPlane(): Promise<void> {
+  limitHeapGrowth();
   const server = new DiscoveryServer();
   const translator = new Translator();
   const builder = new SnapshotBuilder({ epoch: "bench" });

@@ -3,6 +3,7 @@
 import { type Logger as PinoLogger, pino } from "pino";
 import { type ControlPlaneConfig, describeConfig, readConfig } from "./config.ts";
 import { ControlPlane } from "./control-plane.ts";
+import { limitHeapGrowth } from "./heap-growth.ts";
 import { FolderSource } from "./source/folder-source.ts";
 import { FileSink } from "./status/file-sink.ts";
 
@@ -10,6 +11,7 @@ import { FileSink } from "./status/file-sink.ts";
 const closeTimeoutMs = 5000;
 
 async function main(): Promise<void> {
+  limitHeapGrowth();
   const read = readConfig(process.env);
   if (!read.ok) {
     process.stderr.write(`${read.errors.join("\n")}\n\n${describeConfig()}\n`);

@@ -168,22 +168,26 @@ export class Subscriber {
 
   /** Nothing is withheld: the agent is to hold the closures of its subscriptions. */
   #compareAll(snapshot: Snapshot): Comparison {
-    const changed: SnapshotResource[] = [];
-    const answers: Answer[] = [];
-    // Usually empty, and then not made: this runs for every agent at every publish.
+    // Made only when there is something to put in: this runs for every agent at every publish.
+    let changed: SnapshotResource[] | null = null;
     let added: Set<SnapshotResource> | null = null;
+    let answers: Answer[] | null = null;
     for (const name of this.#subscriptions) {
       const { roots, answer } = resolveSubscription(snapshot, this.node, name);
-      if (!isSameAnswer(this.#answers.get(name), answer)) answers.push(answer);
+      if (!isSameAnswer(this.#answers.get(name), answer)) {
+        if (answers === null) answers = [answer];
+        else answers.push(answer);
+      }
       for (const root of roots) {
         for (const resource of closureOf(snapshot, root)) {
           const outcome = this.#held.compare(resource.key, resource.version);
-          if (outcome === "other") changed.push(resource);
-          else if (outcome === "none") (added ??= new Set()).add(resource);
+          if (outcome === "none") (added ??= new Set()).add(resource);
+          else if (outcome === "other" && changed === null) changed = [resource];
+          else if (outcome === "other") changed?.push(resource);
         }
       }
     }
-    return { changed: added === null ? changed : [...changed, ...added], answers };
+    return { changed: added === null ? (changed ?? []) : [...(changed ?? []), ...added], answers: answers ?? [] };
   }
 
   /** The agent is to hold what is left when the withheld versions, and what cannot do without them, stay away. */
