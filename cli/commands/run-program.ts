@@ -23,7 +23,7 @@ export function controlPlaneCommand(): Command {
       "after",
       `
 Example:
-  $ HEDDLE_FOLDER=manifests/samples/echo heddle control-plane`,
+  $ HEDDLE_SOURCE=folder:manifests/samples/echo heddle control-plane`,
     )
     .action(() => runProgram("control-plane/main"));
 }

@@ -74,7 +74,8 @@ for (const { title, words, expected } of [
 }
 
 test.serial("get without a running heddle up fails and says what to do", async (t) => {
-  const { code, stderr } = await heddle("get", "-f", `${samples}/echo`);
+  const { folder } = await copySample(t, "echo");
+  const { code, stderr } = await heddle("get", "-f", folder);
   t.is(code, 1);
   t.regex(stderr, /no heddle up runs on .*; start it with: heddle up/);
 });
@@ -170,4 +171,13 @@ test.serial("the demo holds everything it promises", async (t) => {
   const { code, stdout } = await heddle("demo");
   t.is(code, 0, stdout);
   t.regex(stdout, /ok {5}answers: v1 95, v2 5\n[^]*All as expected\.\n$/);
+});
+
+test.serial("agent and control-plane run those programs: wrong settings are theirs to refuse", async (t) => {
+  const agent = await heddle("agent");
+  t.is(agent.code, 2);
+  t.regex(agent.stderr, /HEDDLE_MODE/);
+  const controlPlane = await heddle("control-plane");
+  t.is(controlPlane.code, 2);
+  t.regex(controlPlane.stderr, /HEDDLE_SOURCE/);
 });

@@ -47,7 +47,8 @@ export async function copySample(t: ExecutionContext, sample: string): Promise<{
   t.teardown(() => rm(top, { recursive: true, force: true }));
   const source = join(root, "manifests", "samples", sample);
   const folder = join(top, "scenario");
-  await cp(source, folder, { recursive: true });
+  // Somebody may have run the sample where it stands.
+  await cp(source, folder, { recursive: true, filter: (path) => !path.endsWith(".heddle") });
   await cp(join(dirname(source), "server.mjs"), join(top, "server.mjs")).catch(() => {});
   const port = await freePort();
   await replaceIn(join(folder, "gateway.yaml"), "port: 80\n", `port: ${port}\n`);
