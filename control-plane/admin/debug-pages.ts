@@ -1,6 +1,6 @@
 // The debug pages as plain values; the server writes them as JSON. Nothing here changes anything.
 import { closureOf, resolveSubscription } from "../snapshot/scope.ts";
-import { resourceKey, type SnapshotResource } from "../snapshot/resource.ts";
+import type { SnapshotResource } from "../snapshot/resource.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import type { AdminView } from "./view.ts";
 
@@ -92,13 +92,10 @@ function describeName(
   readonly workload: string;
   readonly resources: readonly unknown[];
 } {
-  const resolution = resolveSubscription(snapshot, node, name);
-  if (!resolution.found) return { found: false, listeners: [], workload: "", resources: [] };
-  const { listeners, workload } = resolution;
-  const roots = listeners.map((listener) => resourceKey("LISTENER", listener));
-  if (workload !== "") roots.push(resourceKey("WORKLOAD", workload));
+  const { answer, roots } = resolveSubscription(snapshot, node, name);
+  const { listeners, workload } = answer;
   const resources = new Set(roots.flatMap((root) => closureOf(snapshot, root)));
-  return { found: true, listeners, workload, resources: [...resources].map(describeResource) };
+  return { found: answer.state === "FOUND", listeners, workload, resources: [...resources].map(describeResource) };
 }
 
 function describeResource({ type, name, version, body }: SnapshotResource): unknown {
