@@ -85,7 +85,10 @@ export class Agent {
       traces: config.tracing.kind === "on" ? new TraceDecider({ ratio: config.tracing.config.ratio }) : null,
       tracing,
       accessLog: config.accessLog
-        ? new AccessLog({ destination: openAccessLogDestination("-"), droppedLines: this.#metrics.accessLogLinesDropped })
+        ? new AccessLog({
+            destination: openAccessLogDestination("-"),
+            droppedLines: this.#metrics.accessLogLinesDropped,
+          })
         : null,
       mirrorLimits: { ...defaultMirrorLimits, maxActive: config.mirrorMaxActive },
     };
@@ -145,13 +148,13 @@ export class Agent {
   }
 
   async #drain(): Promise<void> {
-    const { drainAcceptMs, drainTimeoutMs, inheritListeners } = this.#config;
+    const { drainAcceptMs, drainIdleMs, drainTimeoutMs, inheritListeners } = this.#config;
     this.#logger.info({ openConnections: this.#openConnections() }, "draining");
     // A socket that the parent owns stays open there: whoever comes now is served by the next agent.
     const acceptMs = inheritListeners ? 0 : drainAcceptMs;
     const deadlineMs = performance.now() + drainTimeoutMs;
     const drain = (listener: Listener): Promise<number> =>
-      listener.drain(acceptMs, Math.max(0, deadlineMs - performance.now()));
+      listener.drain(acceptMs, Math.max(0, deadlineMs - performance.now()), drainIdleMs);
     // What the pod receives ends first: its last requests may still have to call out.
     const first = this.#sidecar === null ? (this.#gateway?.all() ?? []) : [this.#sidecar.inbound];
     const cut = await Promise.all(first.map(drain));

@@ -39,6 +39,8 @@ export interface AgentConfig {
   readonly mirrorMaxActive: number;
   /** While draining: how long connections are still accepted. */
   readonly drainAcceptMs: number;
+  /** While draining: how long an idle connection is kept, so that a request on its way is answered and told to close. */
+  readonly drainIdleMs: number;
   /** While draining: after this long what is left is cut. */
   readonly drainTimeoutMs: number;
   /** A sidecar without an answer of the control plane counts as ready after this long; 0: never. */
@@ -122,6 +124,7 @@ const fields = {
   maxConnections: { name: "HEDDLE_MAX_CONNECTIONS", fallback: "16384", parse: count(1, 1_000_000) },
   mirrorMaxActive: { name: "HEDDLE_MIRROR_MAX_ACTIVE", fallback: "64", parse: count(1, 65_536) },
   drainAcceptMs: { name: "HEDDLE_DRAIN_ACCEPT_MS", fallback: "3000", parse: count(0, 600_000) },
+  drainIdleMs: { name: "HEDDLE_DRAIN_IDLE_MS", fallback: "1000", parse: count(0, 600_000) },
   drainTimeoutMs: { name: "HEDDLE_DRAIN_TIMEOUT_MS", fallback: "25000", parse: count(0, 3_600_000) },
   readyTimeoutMs: { name: "HEDDLE_READY_TIMEOUT_MS", fallback: "10000", parse: count(0, 600_000) },
 } as const satisfies Record<string, Field<unknown>>;
@@ -167,6 +170,7 @@ export function parseAgentConfig(environment: Environment): AgentConfigResult {
     maxConnections: read(fields.maxConnections, 0),
     mirrorMaxActive: read(fields.mirrorMaxActive, 0),
     drainAcceptMs: read(fields.drainAcceptMs, 0),
+    drainIdleMs: read(fields.drainIdleMs, 0),
     drainTimeoutMs: read(fields.drainTimeoutMs, 0),
     readyTimeoutMs: read(fields.readyTimeoutMs, 0),
     tracing: tracing.kind === "invalid" ? { kind: "off" } : tracing,

@@ -2,8 +2,9 @@
 // to the byte relay. Owns its server, its connections, detection and draining; what requests mean is the direction's.
 //
 //   accepting --drain--> draining: still accepts for a while, every response closes its connection
-//   draining --accept time over--> refusing: the socket is closed, idle connections end, requests in flight go on
-//   refusing --last connection gone, or the deadline--> closed
+//   draining --accept time over--> refusing: the socket is closed, requests in flight and idle connections go on
+//   refusing --idle time over--> ending: idle connections end, requests in flight go on
+//   refusing, ending --last connection gone, or the deadline--> closed
 import net from "node:net";
 import { DownstreamConnection } from "../http1/downstream-connection.ts";
 import type { DownstreamOptions } from "../http1/downstream-options.ts";
@@ -15,6 +16,7 @@ import type { RelayTarget } from "../tcp/relay.ts";
 import { relay } from "../tcp/relay.ts";
 import type { ByteReader, TcpHandle } from "../transport/byte-stream.ts";
 import { ByteStream } from "../transport/byte-stream.ts";
+import type { Deadlined } from "../transport/deadlines.ts";
 import { acceptHandles } from "./accept.ts";
 import { refuseHttp2 } from "./http2-refusal.ts";
 import { detectProtocol } from "./protocol-detection.ts";
@@ -50,6 +52,7 @@ export class Listener {
   readonly #streams = new Set<ByteStream>();
   #server: net.Server | null = null;
   #draining = false;
+  #refusing = false;
   #onEmpty: (() => void) | null = null;
 
   constructor(options: ListenerOptions) {
@@ -100,29 +103,35 @@ export class Listener {
   }
 
   /**
-   * Ends in order: accepts for `acceptMs` more, then refuses; resolves when the last connection is gone, at the latest
-   * `deadlineMs` after the call, when what is left is cut. Resolves to the number that was cut.
+   * Ends in order: accepts for `acceptMs` more, then refuses; keeps idle connections for `idleMs`, so that whoever is
+   * about to use one is answered and told to close, then ends them; resolves when the last connection is gone, at the
+   * latest `deadlineMs` after the call, when what is left is cut. Resolves to the number that was cut.
    */
-  async drain(acceptMs: number, deadlineMs: number): Promise<number> {
+  async drain(acceptMs: number, deadlineMs: number, idleMs = acceptMs): Promise<number> {
     this.#draining = true;
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
     const refuse = setTimeout(() => this.#refuse(), acceptMs);
+    const endIdle = setTimeout(() => this.#endIdle(), Math.max(acceptMs, idleMs));
     let deadline: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       deadline = setTimeout(resolve, deadlineMs);
     });
     await Promise.race([empty, late]);
-    clearTimeout(refuse);
-    clearTimeout(deadline);
+    for (const timer of [refuse, endIdle, deadline]) clearTimeout(timer);
     const cut = this.openConnections;
     this.close();
     return cut;
   }
 
   #refuse(): void {
+    this.#refusing = true;
     this.#server?.close();
+    this.#checkEmpty();
+  }
+
+  #endIdle(): void {
     for (const connection of this.#connections) connection.closeIfIdle();
     this.#checkEmpty();
   }
@@ -143,9 +152,14 @@ export class Listener {
       return;
     }
     this.#streams.add(stream);
+    detection.deadlineMs = context.now() + this.#downstream.headTimeoutMs;
+    context.deadlines.add(detection);
     context.metrics.downstreamConnectionsTotal.with(name).value++;
     this.#countConnections(1);
-    detection.onGone = () => this.#forget(stream);
+    detection.onGone = () => {
+      context.deadlines.delete(detection);
+      this.#forget(stream);
+    };
     detection.onAbandoned = () => stream.destroy();
     accept(stream, (accepted) => {
       if (stream.closed) return;
@@ -155,6 +169,7 @@ export class Listener {
   }
 
   #dispatch(stream: ByteStream, detection: Detection, bytes: Buffer, accepted: Accepted): boolean {
+    this.#options.context.deadlines.delete(detection);
     switch (detection.protocol) {
       case "http1":
         return this.#serve(stream, bytes, accepted.direction);
@@ -195,12 +210,14 @@ export class Listener {
   }
 
   #checkEmpty(): void {
-    if (this.#draining && this.openConnections === 0) this.#onEmpty?.();
+    if (this.#refusing && this.openConnections === 0) this.#onEmpty?.();
   }
 }
 
 /** Reads until it is clear what the client speaks, and what the connection is for. */
-class Detection implements ByteReader {
+class Detection implements ByteReader, Deadlined {
+  /** Whoever has not said what it speaks by then is not waited for. */
+  deadlineMs = Infinity;
   protocol: "http1" | "http2" | "opaque" = "opaque";
   onGone: () => void = () => undefined;
   onAbandoned: () => void = () => undefined;
@@ -243,6 +260,10 @@ class Detection implements ByteReader {
     this.#finished = true;
     this.protocol = protocol;
     return this.#done(bytes, this.#accepted);
+  }
+
+  onDeadline(): void {
+    this.onAbandoned();
   }
 
   onEnd(): void {

@@ -71,6 +71,7 @@ export function renderMetrics({ discovery, metrics, problems, isReady }: AdminVi
     [...streams.streamsEnded].map(([status, count]) => [{ status }, count] as const),
   );
   text.counter("heddle_pushes_total", "Responses sent to agents.", streams.responsesSent);
+  text.counter("heddle_pushed_resources_total", "Resources in responses sent to agents.", streams.resourcesSent);
   text.counter("heddle_acks_total", "Responses that agents acknowledged.", streams.acknowledged);
   text.counter("heddle_nacks_total", "Responses that agents refused.", streams.refused);
   text.counter("heddle_stale_nonces_total", "Answers to a response that was not in flight.", streams.staleNonces);

@@ -6,6 +6,8 @@ export const acknowledgeDelayBucketsMs: readonly number[] = [5, 10, 25, 50, 100,
 export class DiscoveryMetrics {
   streamsAccepted = 0;
   responsesSent = 0;
+  /** In all responses together: a reconnecting agent is sent only what has changed. */
+  resourcesSent = 0;
   acknowledged = 0;
   refused = 0;
   /** Acknowledgements with another nonce than that of the response in flight. */

@@ -221,6 +221,7 @@ export class DiscoveryStream {
     this.#changedAtMs = null;
     if (response === null) return;
     metrics.responsesSent += 1;
+    metrics.resourcesSent += response.resources.length;
     this.#call.write(response);
     this.#cancelTimer = clock.schedule(limits.acknowledgeTimeoutMs, () =>
       this.end({

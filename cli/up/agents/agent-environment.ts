@@ -72,6 +72,7 @@ function commonEnvironment(
     HEDDLE_STATE_DIRECTORY: join(options.stateFolder, directory),
     // Endpoints are removed, and sockets have a new owner, before an agent is asked to leave.
     HEDDLE_DRAIN_ACCEPT_MS: "0",
+    HEDDLE_DRAIN_IDLE_MS: "500",
     ...options.overrides,
   };
 }
