@@ -10,7 +10,7 @@ import { startFixture } from "./fixture.ts";
 import { Mesh, routeOf } from "./mesh.ts";
 import { RawByteStream } from "./raw-byte-stream.ts";
 
-const numRuns = process.env["HEDDLE_SOAK"] === undefined ? 2000 : 100_000;
+const numRuns = 2000;
 
 const routeBytes = encodeResource(
   "ROUTE",
