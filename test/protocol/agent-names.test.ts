@@ -4,7 +4,7 @@ import { startAgent, startControlPlane } from "./client-fixture.ts";
 import { startFixture, until } from "./fixture.ts";
 import { Mesh } from "./mesh.ts";
 
-test("A9 a first dial waits for its answer 1 s at most, and a late answer is applied all the same", async (t) => {
+test("C9 a first dial waits for its answer 1 s at most, and a late answer is applied all the same", async (t) => {
   const controlPlane = await startControlPlane(t);
   const { client, clock } = startAgent(t, [controlPlane.port]);
   client.start();
@@ -27,7 +27,7 @@ test("A9 a first dial waits for its answer 1 s at most, and a late answer is app
   await until(() => client.resources.answers.get("frontend:late:80")?.state === "withheld", "the late answer");
 });
 
-test("A10 a dialled name that is idle for 10 minutes is forgotten on both sides, a pinned one never", async (t) => {
+test("C10 a dialled name that is idle for 10 minutes is forgotten on both sides, a pinned one never", async (t) => {
   const { port, server } = await startFixture(t, new Mesh().service("cart").service("stock").workload("shop/client"));
   const { client, clock } = startAgent(t, [port]);
   client.subscribe("workload:shop/client");
@@ -45,7 +45,7 @@ test("A10 a dialled name that is idle for 10 minutes is forgotten on both sides,
   t.is((await again)?.state, "found");
 });
 
-test("A11 many dials at once are one Subscribe, and the next burst follows within 5 ms", async (t) => {
+test("C11 many dials at once are one Subscribe, and the next burst follows within 5 ms", async (t) => {
   const controlPlane = await startControlPlane(t);
   const { client, clock } = startAgent(t, [controlPlane.port]);
   client.start();
@@ -63,7 +63,7 @@ test("A11 many dials at once are one Subscribe, and the next burst follows withi
   t.true((await Promise.all(dials)).every((answer) => answer === null));
 });
 
-test("A13 statistics are sent while streaming, otherwise the caller keeps them", async (t) => {
+test("C13 statistics are sent while streaming, otherwise the caller keeps them", async (t) => {
   const { port, server } = await startFixture(t, new Mesh());
   const { client } = startAgent(t, [port]);
   const rule = {
@@ -86,7 +86,7 @@ test("A13 statistics are sent while streaming, otherwise the caller keeps them",
   t.false(client.sendStats([{ ...rule, rule: 0 }]));
 });
 
-test("A14 names beyond the limit are not subscribed and answered null at once", async (t) => {
+test("C14 names beyond the limit are not subscribed and answered null at once", async (t) => {
   const { port, server } = await startFixture(t, new Mesh().service("cart"));
   const { client } = startAgent(t, [port], { limits: { maxNames: 1 } });
   client.start();
@@ -96,7 +96,7 @@ test("A14 names beyond the limit are not subscribed and answered null at once", 
   t.deepEqual(server.connectedAgents()[0]!.subscriptions, ["frontend:cart:80"]);
 });
 
-test("A15 an answer to a name given up meanwhile is not kept", async (t) => {
+test("C15 an answer to a name given up meanwhile is not kept", async (t) => {
   const controlPlane = await startControlPlane(t);
   const { client } = startAgent(t, [controlPlane.port]);
   client.subscribe("frontend:cart:80");

@@ -8,7 +8,7 @@ import { ScriptedControlPlane } from "./control-plane-double.ts";
 import { startFixture, until } from "./fixture.ts";
 import { endpointsOf, Mesh, routeOf } from "./mesh.ts";
 
-test("A1 the agent says Hello first: its node, every name, the versions it holds", async (t) => {
+test("C1 the agent says Hello first: its node, every name, the versions it holds", async (t) => {
   const controlPlane = await startControlPlane(t);
   const { client } = startAgent(t, [controlPlane.port]);
   client.subscribe("workload:shop/client");
@@ -22,7 +22,7 @@ test("A1 the agent says Hello first: its node, every name, the versions it holds
   });
 });
 
-test("A2 a response is applied whole, then acknowledged; the first makes the agent ready", async (t) => {
+test("C2 a response is applied whole, then acknowledged; the first makes the agent ready", async (t) => {
   const controlPlane = await startControlPlane(t);
   const { client, offered } = startAgent(t, [controlPlane.port]);
   client.subscribe("workload:shop/client");
@@ -63,7 +63,7 @@ test("A2 a response is applied whole, then acknowledged; the first makes the age
   t.is(client.resources.workloads, offered[0]!.workloads, "what did not change is shared");
 });
 
-test("A3 bodies that cannot be decoded are refused, each with its field, and what is held stays", async (t) => {
+test("C3 bodies that cannot be decoded are refused, each with its field, and what is held stays", async (t) => {
   const controlPlane = await startControlPlane(t);
   const { client, offered } = startAgent(t, [controlPlane.port]);
   client.start();
@@ -111,7 +111,7 @@ test("A3 bodies that cannot be decoded are refused, each with its field, and wha
   t.is(offered.length, 1, "nothing was offered to the data path");
 });
 
-test("A4 a set that does not compile is refused with its faults, and what is held stays", async (t) => {
+test("C4 a set that does not compile is refused with its faults, and what is held stays", async (t) => {
   const controlPlane = await startControlPlane(t);
   const agent = startAgent(t, [controlPlane.port]);
   const { client } = agent;
@@ -133,7 +133,7 @@ test("A4 a set that does not compile is refused with its faults, and what is hel
   t.like(client.status(), { state: "streaming", applied: 1, refused: 1 });
 });
 
-test("A4 an apply that throws is a refusal of the whole response", async (t) => {
+test("C4 an apply that throws is a refusal of the whole response", async (t) => {
   const controlPlane = await startControlPlane(t);
   const { client } = startAgent(t, [controlPlane.port], {
     apply: () => {
@@ -148,7 +148,7 @@ test("A4 an apply that throws is a refusal of the whole response", async (t) => 
   t.like(errors, [{ name: "", reason: "out of order" }]);
 });
 
-test("A5 A6 a broken stream changes nothing; the agent comes back with what it holds and backs off with jitter", async (t) => {
+test("C5 C6 a broken stream changes nothing; the agent comes back with what it holds and backs off with jitter", async (t) => {
   const controlPlane = await startControlPlane(t);
   const agent = startAgent(t, [controlPlane.port]);
   const { client, clock, offered } = agent;
@@ -176,7 +176,7 @@ test("A5 A6 a broken stream changes nothing; the agent comes back with what it h
   t.is(offered.length, 1, "nothing was applied meanwhile");
 });
 
-test("A6 nothing unchanged is received again after a reconnect", async (t) => {
+test("C6 nothing unchanged is received again after a reconnect", async (t) => {
   const { port, server } = await startFixture(t, new Mesh().service("cart"));
   const agent = startAgent(t, [port]);
   const { client, clock } = agent;
@@ -196,7 +196,7 @@ test("A6 nothing unchanged is received again after a reconnect", async (t) => {
   t.is(clock.pendingCount, 0);
 });
 
-test("A7 a final status is asked again only after 30 to 60 s", async (t) => {
+test("C7 a final status is asked again only after 30 to 60 s", async (t) => {
   const controlPlane = await startControlPlane(t);
   const errors: string[] = [];
   const logger = {
@@ -233,7 +233,7 @@ test("A7 a final status is asked again only after 30 to 60 s", async (t) => {
   t.is(agent.client.status().state, "connecting", "tokens are renewed: that is worth trying soon");
 });
 
-test("A8 an attempt without a response for 10 s is given up", async (t) => {
+test("C8 an attempt without a response for 10 s is given up", async (t) => {
   const controlPlane = await startControlPlane(t);
   const agent = startAgent(t, [controlPlane.port]);
   agent.client.start();
@@ -246,7 +246,7 @@ test("A8 an attempt without a response for 10 s is given up", async (t) => {
   await until(() => silent.isCancelled, "the end of the silent stream");
 });
 
-test("A12 an attempt that fails moves on to the next address", async (t) => {
+test("C12 an attempt that fails moves on to the next address", async (t) => {
   const gone = await ScriptedControlPlane.start();
   gone.close();
   const { port } = await startFixture(t, new Mesh().service("cart"));
@@ -259,7 +259,7 @@ test("A12 an attempt that fails moves on to the next address", async (t) => {
   t.is(agent.client.status().address, `127.0.0.1:${port}`);
 });
 
-test("A16 stop ends the stream and every wait and leaves no timer", async (t) => {
+test("C16 stop ends the stream and every wait and leaves no timer", async (t) => {
   const controlPlane = await startControlPlane(t);
   const { client, clock } = startAgent(t, [controlPlane.port]);
   client.start();
@@ -277,7 +277,7 @@ test("A16 stop ends the stream and every wait and leaves no timer", async (t) =>
   t.is(controlPlane.streamCount, 1);
 });
 
-test("A17 an applied response starts the delays over", async (t) => {
+test("C17 an applied response starts the delays over", async (t) => {
   const controlPlane = await startControlPlane(t);
   const agent = startAgent(t, [controlPlane.port]);
   agent.client.start();
@@ -295,7 +295,7 @@ test("A17 an applied response starts the delays over", async (t) => {
   t.is(agent.client.status().state, "connecting");
 });
 
-test("A19 an agent that starts from the last good set subscribes to its frontends and says what it holds", async (t) => {
+test("C19 an agent that starts from the last good set subscribes to its frontends and says what it holds", async (t) => {
   const { port, mesh, publish } = await startFixture(t, new Mesh().service("cart"));
   const first = startAgent(t, [port]);
   first.client.start();
@@ -310,7 +310,7 @@ test("A19 an agent that starts from the last good set subscribes to its frontend
   t.is(second.client.resources.listeners, first.client.resources.listeners);
 });
 
-test("A18 a control plane that dies without a word is left after keepalive, and what is held stays", async (t) => {
+test("C18 a control plane that dies without a word is left after keepalive, and what is held stays", async (t) => {
   const { port } = await startFixture(t, new Mesh().service("cart"));
   const hole = await BlackHole.start(port);
   t.teardown(() => hole.close());
