@@ -86,7 +86,7 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
   }
 
   get mustClose(): boolean {
-    return !this.head.keepAlive || this.#halfClosed || this.#options.draining();
+    return !this.head.keepAlive || (this.#halfClosed && this.#kept === null) || this.#options.draining();
   }
 
   get congested(): boolean {
@@ -116,18 +116,29 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
     }
   }
 
-  /** Reads one request after another from the bytes; a loop, so that many small ones do not nest. */
+  /**
+   * Reads one request after another from the bytes; a loop, so that many small ones do not nest. None is begun while the
+   * client does not take the answers that it has.
+   */
   #readRequests(bytes: Buffer, start: number, end: number): boolean {
-    if (this.#looping) return this.#keep(bytes, start, end);
+    if (this.#looping || this.#congested) return this.#keep(bytes, start, end);
     this.#looping = true;
     let ready = this.#readRequest(bytes, start, end);
-    while (this.#reading === "head" && this.#kept !== null && !this.#stream.closed) {
+    while (this.#reading === "head" && this.#kept !== null && !this.#congested && !this.#stream.closed) {
       const kept: Buffer = this.#kept;
       this.#kept = null;
       ready = this.#readRequest(kept, 0, kept.length);
     }
     this.#looping = false;
-    return ready;
+    return ready && !(this.#congested && this.#reading === "head");
+  }
+
+  /** Goes on with what was kept, once nothing stands in its way. */
+  #readKept(): void {
+    if (this.#reading !== "head" || this.#congested || this.#looping) return;
+    const kept = this.#kept;
+    this.#kept = null;
+    if (kept === null || this.#readRequests(kept, 0, kept.length)) this.#stream.resume();
   }
 
   #readRequest(bytes: Buffer, start: number, end: number): boolean {
@@ -170,8 +181,9 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
   #readBody(bytes: Buffer, start: number, end: number): boolean {
     const bodyEnd = this.#scanBody(bytes, start, end);
     if (bodyEnd < 0) {
-      this.#handler?.onRequestAborted();
-      this.#close(true);
+      const detail = this.#chunked.failure?.reason ?? "";
+      this.#options.onProtocolError(detail);
+      this.#handler?.onRequestRefused(detail);
       return true;
     }
     const complete = this.#reading === "complete";
@@ -267,7 +279,12 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
     this.#congested = false;
     if (this.#upgraded !== null) return this.#upgraded.onDrain();
     if (this.#reading === "complete") this.deadlineMs = Infinity;
-    this.#handler?.onResponseDrain();
+    if (this.#responding) {
+      this.#handler?.onResponseDrain();
+    } else if (this.#reading === "head") {
+      this.#nextRequest();
+      this.#readKept();
+    }
   }
 
   completeResponse(close: boolean): void {
@@ -285,10 +302,7 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
       return;
     }
     this.#nextRequest();
-    if (this.#kept === null || this.#looping) return;
-    const kept = this.#kept;
-    this.#kept = null;
-    if (this.#readRequests(kept, 0, kept.length)) this.#stream.resume();
+    if (this.#kept !== null) this.#readKept();
   }
 
   reset(): void {
@@ -296,8 +310,9 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
   }
 
   #nextRequest(): void {
+    const { now, idleTimeoutMs, stallTimeoutMs } = this.#options;
     this.#reading = "head";
-    this.deadlineMs = this.#options.now() + this.#options.idleTimeoutMs;
+    this.deadlineMs = now() + (this.#congested ? stallTimeoutMs : idleTimeoutMs);
   }
 
   #headDeadlineArmed = false;
@@ -313,7 +328,8 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
   onDeadline(): void {
     switch (this.#reading) {
       case "head":
-        if (this.#parser.started) this.#refuse("request_timeout", "");
+        if (this.#congested) this.#close(true);
+        else if (this.#parser.started) this.#refuse("request_timeout", "");
         else this.#close(false);
         return;
       case "body":
@@ -351,7 +367,8 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
   }
 
   #refuse(reason: LocalReplyReason, detail: string): void {
-    this.#options.onRefused(reason, detail);
+    this.#options.onProtocolError(detail === "" ? reason : detail);
+    this.#options.onLocalReply(reason);
     this.send(renderLocalReply(reason, { detail, connection: "close", withoutBody: false }));
     this.#linger();
   }

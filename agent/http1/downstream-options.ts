@@ -8,6 +8,8 @@ export interface RequestHandler {
   start(bytes: Buffer, bodyStart: number, bodyEnd: number, complete: boolean): boolean;
   onRequestBody(bytes: Buffer, start: number, end: number, complete: boolean): boolean;
   onRequestAborted(): void;
+  /** The rest of the request's body cannot be read, for the reason that `detail` names. */
+  onRequestRefused(detail: string): void;
   onResponseDrain(): void;
 }
 
@@ -22,7 +24,10 @@ export interface DownstreamOptions {
   readonly stallTimeoutMs: number;
   /** Whether the listener drains: no further request on this connection. */
   readonly draining: () => boolean;
-  readonly onRefused: (reason: LocalReplyReason, detail: string) => void;
+  /** A request that cannot be read, for the reason that `detail` names. */
+  readonly onProtocolError: (detail: string) => void;
+  /** An answer that the connection made without its handler. */
+  readonly onLocalReply: (reason: LocalReplyReason) => void;
   /** Exactly once. */
   readonly onClosed: (connection: DownstreamConnection) => void;
 }

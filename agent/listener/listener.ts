@@ -63,8 +63,10 @@ export class Listener {
       deadlines: context.deadlines,
       now: context.now,
       draining: () => this.#draining,
-      onRefused: (reason, detail) => {
-        context.metrics.protocolErrors.with(detail === "" ? reason : detail).value++;
+      onProtocolError: (detail) => {
+        context.metrics.protocolErrors.with(detail).value++;
+      },
+      onLocalReply: (reason) => {
         context.metrics.localReplies.with(reason).value++;
       },
       onClosed: (connection) => {

@@ -11,10 +11,8 @@
 //   any --client gone--> idle, upstream and copies are aborted
 import { ChunkedScanner } from "../http1/chunked-scanner.ts";
 import type { MessageHead } from "../http1/message-head.ts";
-import type { CompiledBackend, CompiledCluster, CompiledListener, CompiledRule } from "../snapshot/compiled.ts";
-import type { Replay } from "../telemetry/spans.ts";
-import type { Trace } from "../telemetry/trace-context.ts";
-import type { ClusterState, EndpointState } from "../upstream/cluster-manager.ts";
+import { FRAMING, HOP_BY_HOP } from "../http1/message-head.ts";
+import type { EndpointState } from "../upstream/cluster-manager.ts";
 import { pickEndpoint } from "../upstream/load-balancer.ts";
 import { latin1 } from "../transport/latin1.ts";
 import type { UpstreamConnection, UpstreamFailure, UpstreamHandler } from "../upstream/upstream-connection.ts";
@@ -28,6 +26,7 @@ import type { MirrorCopy } from "./mirror.ts";
 import { feedCopies, startMirrors } from "./mirror.ts";
 import type { ProxyContext } from "./proxy-context.ts";
 import { isIdempotent, mayReplay, replyToFailure } from "./replay.ts";
+import { RequestFacts } from "./request-facts.ts";
 import { reportExchange } from "./request-report.ts";
 import type { UpgradeOwner } from "./upgrade.ts";
 import { carryUpgrade, upgradeRequestOf } from "./upgrade.ts";
@@ -37,32 +36,10 @@ const maxInlineBytes = 16 * 1024;
 
 type Phase = "idle" | "resolving" | "dispatching" | "sent" | "responding";
 
-export class Exchange implements UpstreamHandler, UpgradeOwner {
+export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOwner {
   readonly context: ProxyContext;
   readonly direction: Direction;
   readonly downstream: Downstream;
-
-  // What the request turned out to be; read by filters, mirrors and the report.
-  startedMs = 0;
-  firstResponseMs = 0;
-  generation = "";
-  listener: CompiledListener | null = null;
-  rule: CompiledRule | null = null;
-  backend: CompiledBackend | null = null;
-  /** Where it is sent: the drawn backend's cluster, or the implicit or passed-through one. */
-  cluster: CompiledCluster | null = null;
-  clusterState: ClusterState | null = null;
-  endpoint: EndpointState | null = null;
-  trace: Trace | null = null;
-  /** 0 until a response head, real or local, is out. */
-  statusCode = 0;
-  localReason: LocalReplyReason | "" = "";
-  /** At most one. */
-  replays: readonly Replay[] = noReplays;
-  /** Of the span whose child the endpoint's will be; "" when tracing is off. */
-  upstreamSpanId = "";
-  requestBytes = 0;
-  responseBytes = 0;
 
   #phase: Phase = "idle";
   #upstream: UpstreamConnection | null = null;
@@ -75,6 +52,7 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
   #dechunker: ChunkedScanner | null = null;
 
   constructor(context: ProxyContext, direction: Direction, downstream: Downstream) {
+    super();
     this.context = context;
     this.direction = direction;
     this.downstream = downstream;
@@ -236,12 +214,25 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
     this.downstream.resumeRequest();
   }
 
-  /** The client is gone, or what it sent is no HTTP any more; nothing can be answered. */
+  /** The client is gone; nothing can be answered. */
   onRequestAborted(): void {
     if (this.#phase === "idle" || (this.statusCode === 101 && this.#phase === "responding")) return;
-    for (const copy of this.#copies ?? []) copy.abort("client-abort");
+    this.#abortCopies();
     this.#abandonUpstream();
     this.#finish("client-abort");
+  }
+
+  /** The body stopped being HTTP. What was sent of it is cut; the client is told while that can be told. */
+  onRequestRefused(detail: string): void {
+    this.#abortCopies();
+    if (this.#phase !== "responding") return this.replyLocally("bad_request", detail);
+    this.#abandonUpstream();
+    this.#finish("bad_request");
+    this.downstream.reset();
+  }
+
+  #abortCopies(): void {
+    for (const copy of this.#copies ?? []) copy.abort("client-abort");
   }
 
   // --- failure and replay ------------------------------------------------------------------------------------------
@@ -279,7 +270,7 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
   // --- response ----------------------------------------------------------------------------------------------------
 
   onInformational(head: MessageHead): void {
-    if (this.downstream.head.versionMinor === 1) this.downstream.send(renderResponse(this, head, ""));
+    if (this.downstream.head.versionMinor === 1) this.downstream.send(renderResponse(this, head, "", HOP_BY_HOP));
   }
 
   onResponse(head: MessageHead, bytes: Buffer, bodyStart: number, bodyEnd: number, complete: boolean): boolean {
@@ -289,11 +280,11 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
     const { downstream } = this;
     const request = downstream.head;
     const oldClient = request.versionMinor === 0;
-    const delimited = head.framing !== "close" && !(oldClient && head.framing === "chunked");
-    this.#closeAfter = !delimited || downstream.mustClose;
+    const dechunked = oldClient && head.framing === "chunked";
+    if (dechunked) this.#dechunker = new ChunkedScanner();
+    this.#closeAfter = dechunked || head.framing === "close" || downstream.mustClose;
     const connection = this.#closeAfter ? "close" : oldClient ? "keep-alive" : "";
-    const text = renderResponse(this, head, connection);
-    if (oldClient && head.framing === "chunked") this.#dechunker = new ChunkedScanner();
+    const text = renderResponse(this, head, connection, dechunked ? HOP_BY_HOP | FRAMING : HOP_BY_HOP);
     this.responseBytes = bodyEnd - bodyStart;
     let ready: boolean;
     if (bodyEnd === bodyStart) {
@@ -374,20 +365,7 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
   }
 
   #reset(): void {
-    this.listener = null;
-    this.rule = null;
-    this.backend = null;
-    this.cluster = null;
-    this.clusterState = null;
-    this.endpoint = null;
-    this.trace = null;
-    this.statusCode = 0;
-    this.firstResponseMs = 0;
-    this.localReason = "";
-    this.replays = noReplays;
-    this.upstreamSpanId = "";
-    this.requestBytes = 0;
-    this.responseBytes = 0;
+    this.clearFacts();
     this.#held.reset();
     this.#copies = null;
     this.#closeAfter = false;
@@ -395,5 +373,3 @@ export class Exchange implements UpstreamHandler, UpgradeOwner {
     this.#tunnelFirst = null;
   }
 }
-
-const noReplays: readonly Replay[] = [];

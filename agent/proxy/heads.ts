@@ -5,6 +5,7 @@ import { HeaderId } from "../http1/header-names.ts";
 import type { MessageHead } from "../http1/message-head.ts";
 import { HOP_BY_HOP } from "../http1/message-head.ts";
 import { traceHeaderNames, traceHeaders } from "../telemetry/trace-context.ts";
+import type { HeaderEdit } from "../snapshot/compiled.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** Marks a mirrored copy. Gateways strip it from clients. */
@@ -55,35 +56,43 @@ export function renderMirrorRequest(exchange: Exchange, head: MessageHead, spanI
 }
 
 function render(exchange: Exchange, head: MessageHead, last: string): string {
-  let append = exchange.backend?.requestEdit?.append ?? "";
-  if (exchange.direction.name === "gateway") append += forwardedHeaders(exchange, head);
-  if (head.versionMinor === 0 && head.indexOf(HeaderId.HOST) < 0) {
-    append += `Host: ${head.authority === "" ? (exchange.endpoint?.key ?? "localhost") : head.authority}\r\n`;
-  }
+  const edit = exchange.backend?.requestEdit ?? null;
+  let append = edit === null ? "" : edit.append;
+  if (exchange.direction.name === "gateway") append += forwardedHeaders(exchange, head, edit);
   return writeHead(head, requestStartLine(head), HOP_BY_HOP, dropNames(exchange), append + last);
 }
 
-/** Gateways append to X-Forwarded-For and set X-Forwarded-Proto and -Host; sidecars leave them alone. */
-function forwardedHeaders(exchange: Exchange, head: MessageHead): string {
+/**
+ * Gateways append to X-Forwarded-For and set X-Forwarded-Proto and -Host; sidecars leave them alone. What a route's
+ * filter sets or removes is left to the filter.
+ */
+function forwardedHeaders(exchange: Exchange, head: MessageHead, edit: HeaderEdit | null): string {
   const client = exchange.downstream.remoteAddress;
   const earlier = head.indexOf(HeaderId.X_FORWARDED_FOR) < 0 ? undefined : head.header("x-forwarded-for");
+  const address = `X-Forwarded-For: ${earlier === undefined ? client : `${earlier}, ${client}`}\r\n`;
+  const protocol = "X-Forwarded-Proto: http\r\n";
+  const host = head.authority === "" ? "" : `X-Forwarded-Host: ${head.authority}\r\n`;
+  if (edit === null || edit.drop.length === 0) return address + protocol + host;
   return (
-    `X-Forwarded-For: ${earlier === undefined ? client : `${earlier}, ${client}`}\r\n` +
-    "X-Forwarded-Proto: http\r\n" +
-    (head.authority === "" ? "" : `X-Forwarded-Host: ${head.authority}\r\n`)
+    (edit.drop.includes("x-forwarded-for") ? "" : address) +
+    (edit.drop.includes("x-forwarded-proto") ? "" : protocol) +
+    (edit.drop.includes("x-forwarded-host") ? "" : host)
   );
 }
 
 const nothingDropped: readonly string[] = [];
 
-/** A response, final or 1xx, as it goes to the client. `connection`: value of the Connection header, "" for none. */
-export function renderResponse(exchange: Exchange, head: MessageHead, connection: string): string {
+/**
+ * A response, final or 1xx, as it goes to the client. `connection`: value of the Connection header, "" for none;
+ * `dropFlags`: HOP_BY_HOP, with FRAMING where the body is framed anew.
+ */
+export function renderResponse(exchange: Exchange, head: MessageHead, connection: string, dropFlags: number): string {
   const edit = head.statusCode >= 200 ? (exchange.backend?.responseEdit ?? null) : null;
   const append = edit === null ? "" : edit.append;
   return writeHead(
     head,
     responseStartLine(head),
-    HOP_BY_HOP,
+    dropFlags,
     edit === null ? nothingDropped : edit.drop,
     connection === "" ? append : `${append}Connection: ${connection}\r\n`,
   );

@@ -144,7 +144,11 @@ export class ByteStream {
 
   /** Closes at once with a TCP reset, so that the peer cannot take the message for complete. */
   reset(): void {
-    if (!this.closed) this.socket.resetAndDestroy();
+    if (this.closed) return;
+    const { socket } = this;
+    // libuv refuses to reset a handle that is being shut down, and the handle would never close.
+    if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+    else socket.resetAndDestroy();
   }
 
   readonly #onWritten = (error?: Error | null): void => {

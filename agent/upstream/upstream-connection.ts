@@ -19,7 +19,10 @@ export type UpstreamFailureKind = "connect-failed" | "connect-timeout" | "overfl
 
 export interface UpstreamFailure {
   readonly kind: UpstreamFailureKind;
-  /** The connection had served a request before: its peer may have closed it while ours was on the way. */
+  /**
+   * The connection had served a request before and no byte has answered this one: its peer may have closed it while the
+   * request was on the way.
+   */
   readonly reused: boolean;
   readonly message: string;
 }
@@ -55,6 +58,8 @@ export class UpstreamConnection implements ByteReader, Deadlined {
   #served = 0;
   #requestComplete = false;
   #responseComplete = false;
+  /** A byte has come since the request began. */
+  #answered = false;
   #reusable = true;
   #remainingBytes = 0;
 
@@ -85,6 +90,7 @@ export class UpstreamConnection implements ByteReader, Deadlined {
     this.#phase = "head";
     this.#requestComplete = false;
     this.#responseComplete = false;
+    this.#answered = false;
     this.deadlineMs = Infinity;
   }
 
@@ -150,6 +156,7 @@ export class UpstreamConnection implements ByteReader, Deadlined {
       this.#close(true);
       return true;
     }
+    this.#answered = true;
     if (this.#phase === "body") return this.#onBody(bytes, start, end);
     let position = start;
     while (this.#phase === "head") {
@@ -276,7 +283,8 @@ export class UpstreamConnection implements ByteReader, Deadlined {
     this.#handler = null;
     const settled = this.#responseComplete;
     this.#close(kind === "bad-response");
-    if (handler !== null && !settled) handler.onUpstreamFailure({ kind, reused: this.#served > 0, message });
+    if (handler !== null && !settled)
+      handler.onUpstreamFailure({ kind, reused: this.#served > 0 && !this.#answered, message });
   }
 
   #close(reset: boolean): void {

@@ -1,5 +1,4 @@
 // The data path of an agent in this process: real listener, real sockets, a snapshot written by hand.
-import type { TestFn } from "ava";
 import { Listener } from "../../agent/listener/listener.ts";
 import { GatewayDirection } from "../../agent/proxy/direction.ts";
 import type { ProxyContext } from "../../agent/proxy/proxy-context.ts";
@@ -10,9 +9,11 @@ import { SnapshotStore } from "../../agent/snapshot/store.ts";
 import { AgentMetrics } from "../../agent/telemetry/agent-metrics.ts";
 import { Deadlines } from "../../agent/transport/deadlines.ts";
 import { ClusterManager } from "../../agent/upstream/cluster-manager.ts";
+import type { PoolOptions } from "../../agent/upstream/connection-pool.ts";
 import { defaultPoolOptions } from "../../agent/upstream/connection-pool.ts";
 import type { SetDescription } from "./resources.ts";
 import { resourceSet } from "./resources.ts";
+import type { Test } from "./test-context.ts";
 
 export interface TestProxy {
   readonly port: number;
@@ -24,18 +25,20 @@ export interface TestProxy {
 }
 
 export interface TestProxyOptions extends Partial<ProxyContext> {
-  readonly now?: () => number;
+  readonly pool?: Partial<PoolOptions>;
+  readonly maxConnections?: number;
 }
 
 /** A gateway on a free port of 127.0.0.1 that serves the described route. */
-export async function startProxy(description: SetDescription, overrides: TestProxyOptions = {}): Promise<TestProxy> {
+export async function startProxy(description: SetDescription, options: TestProxyOptions = {}): Promise<TestProxy> {
+  const { pool, maxConnections, ...overrides } = options;
   const now = overrides.now ?? (() => performance.now());
   const deadlines = new Deadlines(now);
   const clusters = new ClusterManager({
     now,
     deadlines,
-    pool: defaultPoolOptions,
-    mirrorPool: defaultPoolOptions,
+    pool: { ...defaultPoolOptions, ...pool },
+    mirrorPool: { ...defaultPoolOptions, ...pool },
   });
   const store = new SnapshotStore();
   const splits = new SplitRegistry(Math.random);
@@ -64,7 +67,7 @@ export async function startProxy(description: SetDescription, overrides: TestPro
   const listener = new Listener({
     name: "gateway",
     context,
-    maxConnections: 1000,
+    maxConnections: maxConnections ?? 1000,
     accept: (_stream, decide) => {
       decide({ direction, relayTo: null, serverMayTalkFirst: false });
     },
@@ -85,11 +88,11 @@ export async function startProxy(description: SetDescription, overrides: TestPro
 
 /** As startProxy, closed when the test ends. */
 export async function proxyFor(
-  t: Pick<Parameters<Parameters<TestFn>[1]>[0], "teardown">,
+  t: Test,
   description: SetDescription,
-  overrides: TestProxyOptions = {},
+  options: TestProxyOptions = {},
 ): Promise<TestProxy> {
-  const proxy = await startProxy(description, overrides);
+  const proxy = await startProxy(description, options);
   t.teardown(() => {
     proxy.close();
   });

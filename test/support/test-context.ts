@@ -1,0 +1,4 @@
+// What helpers need of a running test: to be told when it ends.
+export interface Test {
+  teardown(fn: () => void | Promise<void>): void;
+}
