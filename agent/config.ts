@@ -54,6 +54,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 interface Field<Value> {
   readonly name: string;
+  readonly about: string;
   readonly fallback?: string;
   /** Returns the value, or says what was expected. */
   readonly parse: (text: string) => { readonly value: Value } | { readonly expected: string };
@@ -103,30 +104,119 @@ const controlPlanes = (value: string): { readonly value: string[] } | { readonly
 const name = text(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, "a Kubernetes name");
 
 const fields = {
-  mode: { name: "HEDDLE_MODE", parse: oneOf("gateway", "sidecar") },
-  namespace: { name: "HEDDLE_NODE_NAMESPACE", parse: name },
-  pod: { name: "HEDDLE_NODE_POD", parse: name },
-  labels: { name: "HEDDLE_NODE_LABELS", fallback: "{}", parse: labels },
-  gateway: { name: "HEDDLE_GATEWAY", fallback: "", parse: text(/^([^/\s]+\/[^/\s]+)?$/, "namespace/name") },
-  controlPlanes: { name: "HEDDLE_CONTROL_PLANE", parse: controlPlanes },
-  listeners: { name: "HEDDLE_LISTENERS", fallback: "bind", parse: oneOf("bind", "inherit") },
-  bindAddress: { name: "HEDDLE_BIND_ADDRESS", fallback: "0.0.0.0", parse: text(/^[0-9a-z.:]+$/i, "an address") },
-  privilegedPortOffset: { name: "HEDDLE_PRIVILEGED_PORT_OFFSET", fallback: "8000", parse: count(0, 64_000) },
-  inbound: { name: "HEDDLE_INBOUND_ADDRESS", fallback: "0.0.0.0:15006", parse: address },
-  outbound: { name: "HEDDLE_OUTBOUND_ADDRESS", fallback: "127.0.0.1:15001", parse: address },
-  admin: { name: "HEDDLE_ADMIN_ADDRESS", fallback: "127.0.0.1:15020", parse: address },
-  capture: { name: "HEDDLE_CAPTURE", fallback: "off", parse: oneOf("on", "off") },
-  stateDirectory: { name: "HEDDLE_STATE_DIRECTORY", fallback: "", parse: ok<string> },
-  logLevel: { name: "HEDDLE_LOG_LEVEL", fallback: "info", parse: oneOf("debug", "info", "warn", "error", "silent") },
-  logFormat: { name: "HEDDLE_LOG_FORMAT", fallback: "json", parse: oneOf("json", "pretty") },
-  accessLog: { name: "HEDDLE_ACCESS_LOG", fallback: "off", parse: oneOf("on", "off") },
-  serviceName: { name: "HEDDLE_SERVICE_NAME", fallback: "", parse: ok<string> },
-  maxConnections: { name: "HEDDLE_MAX_CONNECTIONS", fallback: "16384", parse: count(1, 1_000_000) },
-  mirrorMaxActive: { name: "HEDDLE_MIRROR_MAX_ACTIVE", fallback: "64", parse: count(1, 65_536) },
-  drainAcceptMs: { name: "HEDDLE_DRAIN_ACCEPT_MS", fallback: "3000", parse: count(0, 600_000) },
-  drainIdleMs: { name: "HEDDLE_DRAIN_IDLE_MS", fallback: "1000", parse: count(0, 600_000) },
-  drainTimeoutMs: { name: "HEDDLE_DRAIN_TIMEOUT_MS", fallback: "25000", parse: count(0, 3_600_000) },
-  readyTimeoutMs: { name: "HEDDLE_READY_TIMEOUT_MS", fallback: "10000", parse: count(0, 600_000) },
+  mode: { name: "HEDDLE_MODE", about: "gateway or sidecar", parse: oneOf("gateway", "sidecar") },
+  namespace: { name: "HEDDLE_NODE_NAMESPACE", about: "namespace of this pod", parse: name },
+  pod: { name: "HEDDLE_NODE_POD", about: "name of this pod", parse: name },
+  labels: { name: "HEDDLE_NODE_LABELS", about: "labels of this pod, a JSON object", fallback: "{}", parse: labels },
+  gateway: {
+    name: "HEDDLE_GATEWAY",
+    about: "gateway mode: namespace/name of the Gateway",
+    fallback: "",
+    parse: text(/^([^/\s]+\/[^/\s]+)?$/, "namespace/name"),
+  },
+  controlPlanes: {
+    name: "HEDDLE_CONTROL_PLANE",
+    about: "host:port of the control plane, or several with commas",
+    parse: controlPlanes,
+  },
+  listeners: {
+    name: "HEDDLE_LISTENERS",
+    about: "gateway mode: bind sockets, or inherit them from the parent process",
+    fallback: "bind",
+    parse: oneOf("bind", "inherit"),
+  },
+  bindAddress: {
+    name: "HEDDLE_BIND_ADDRESS",
+    about: "gateway mode: where listeners bind",
+    fallback: "0.0.0.0",
+    parse: text(/^[0-9a-z.:]+$/i, "an address"),
+  },
+  privilegedPortOffset: {
+    name: "HEDDLE_PRIVILEGED_PORT_OFFSET",
+    about: "gateway mode: added to ports under 1024",
+    fallback: "8000",
+    parse: count(0, 64_000),
+  },
+  inbound: {
+    name: "HEDDLE_INBOUND_ADDRESS",
+    about: "sidecar mode: where requests for the pod arrive",
+    fallback: "0.0.0.0:15006",
+    parse: address,
+  },
+  outbound: {
+    name: "HEDDLE_OUTBOUND_ADDRESS",
+    about: "sidecar mode: where requests of the pod leave",
+    fallback: "127.0.0.1:15001",
+    parse: address,
+  },
+  admin: {
+    name: "HEDDLE_ADMIN_ADDRESS",
+    about: "health, metrics and debug pages",
+    fallback: "127.0.0.1:15020",
+    parse: address,
+  },
+  capture: {
+    name: "HEDDLE_CAPTURE",
+    about: "on when connections are redirected here",
+    fallback: "off",
+    parse: oneOf("on", "off"),
+  },
+  stateDirectory: {
+    name: "HEDDLE_STATE_DIRECTORY",
+    about: "where the last good snapshot is kept; nowhere when empty",
+    fallback: "",
+    parse: ok<string>,
+  },
+  logLevel: {
+    name: "HEDDLE_LOG_LEVEL",
+    about: "debug, info, warn, error or silent",
+    fallback: "info",
+    parse: oneOf("debug", "info", "warn", "error", "silent"),
+  },
+  logFormat: { name: "HEDDLE_LOG_FORMAT", about: "json or pretty", fallback: "json", parse: oneOf("json", "pretty") },
+  accessLog: { name: "HEDDLE_ACCESS_LOG", about: "on or off", fallback: "off", parse: oneOf("on", "off") },
+  serviceName: {
+    name: "HEDDLE_SERVICE_NAME",
+    about: "service.name in telemetry; what the control plane says when empty",
+    fallback: "",
+    parse: ok<string>,
+  },
+  maxConnections: {
+    name: "HEDDLE_MAX_CONNECTIONS",
+    about: "connections to one listener",
+    fallback: "16384",
+    parse: count(1, 1_000_000),
+  },
+  mirrorMaxActive: {
+    name: "HEDDLE_MIRROR_MAX_ACTIVE",
+    about: "copies under way at a time",
+    fallback: "64",
+    parse: count(1, 65_536),
+  },
+  drainAcceptMs: {
+    name: "HEDDLE_DRAIN_ACCEPT_MS",
+    about: "after SIGTERM: how long connections are still accepted",
+    fallback: "3000",
+    parse: count(0, 600_000),
+  },
+  drainIdleMs: {
+    name: "HEDDLE_DRAIN_IDLE_MS",
+    about: "after SIGTERM: how long idle connections are kept",
+    fallback: "1000",
+    parse: count(0, 600_000),
+  },
+  drainTimeoutMs: {
+    name: "HEDDLE_DRAIN_TIMEOUT_MS",
+    about: "after SIGTERM: when what is left is cut",
+    fallback: "25000",
+    parse: count(0, 3_600_000),
+  },
+  readyTimeoutMs: {
+    name: "HEDDLE_READY_TIMEOUT_MS",
+    about: "sidecar mode: ready without a control plane after this; 0 for never",
+    fallback: "10000",
+    parse: count(0, 600_000),
+  },
 } as const satisfies Record<string, Field<unknown>>;
 
 /** Every error at once, each with the variable's name, what it is and what was expected. */
@@ -179,4 +269,14 @@ export function parseAgentConfig(environment: Environment): AgentConfigResult {
     errors.push("HEDDLE_GATEWAY is required in gateway mode: namespace/name");
   }
   return errors.length > 0 ? { errors } : { config };
+}
+
+/** The table for people. */
+export function describeAgentConfig(): string {
+  const table: readonly Field<unknown>[] = Object.values(fields);
+  const rows = table.map(({ name, about, fallback }) => {
+    const otherwise = fallback === undefined ? " (required)" : fallback === "" ? "" : ` (default ${fallback})`;
+    return `  ${name.padEnd(30)} ${about}${otherwise}`;
+  });
+  return `The agent is configured by its environment, and its tracing by OTEL_ variables:\n${rows.join("\n")}`;
 }

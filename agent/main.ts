@@ -5,11 +5,12 @@ import { readFileSync } from "node:fs";
 import net from "node:net";
 import { pino } from "pino";
 import { Agent } from "./agent.ts";
-import { parseAgentConfig } from "./config.ts";
+import { describeAgentConfig, parseAgentConfig } from "./config.ts";
 
 const parsed = parseAgentConfig(process.env);
 if ("errors" in parsed) {
   for (const error of parsed.errors) process.stderr.write(`heddle agent: ${error}\n`);
+  process.stderr.write(`\n${describeAgentConfig()}\n`);
   process.exit(2);
 }
 const { config } = parsed;

@@ -31,18 +31,23 @@ const pages: Readonly<Record<string, { readonly methods: readonly string[]; read
   },
 };
 
+/** Who connects and says nothing is given up soon: probes must find room. */
+const connectionLimits = { headersTimeout: 3000, requestTimeout: 5000, connectionsCheckingInterval: 1000 };
+const maxConnections = 100;
+
 export class AdminServer {
   readonly #pages: AdminPages;
   readonly #server: http.Server;
 
   constructor(adminPages: AdminPages) {
     this.#pages = adminPages;
-    this.#server = http.createServer((request, response) => {
+    this.#server = http.createServer(connectionLimits, (request, response) => {
       request.resume();
       const reply = this.#reply(request.method ?? "", request.url ?? "/");
       response.writeHead(reply.status, { "content-type": reply.type, "content-length": Buffer.byteLength(reply.body) });
       response.end(request.method === "HEAD" ? undefined : reply.body);
     });
+    this.#server.maxConnections = maxConnections;
   }
 
   /** Binds; resolves with the port. */

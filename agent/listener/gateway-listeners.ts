@@ -15,7 +15,7 @@ export interface GatewayListenersOptions {
   readonly privilegedPortOffset: number;
   readonly maxConnections: number;
   readonly drainTimeoutMs: number;
-  /** A port that cannot be bound; the others go on. */
+  /** A port that cannot be bound; the others go on, and it is tried again every second without telling again. */
   readonly onBindError: (port: number, error: Error) => void;
   readonly onListening: (gatewayPort: number, boundPort: number) => void;
 }
@@ -26,11 +26,18 @@ interface Inherited {
   readonly waiting: TcpHandle[];
 }
 
+/** A port that is taken may belong to an agent that drains. */
+const bindRetryMs = 1000;
+
 export class GatewayListeners {
   readonly #options: GatewayListenersOptions;
   readonly #listeners = new Map<number, Listener>();
   readonly #inherited = new Map<number, Inherited>();
   #wanted: ReadonlySet<number> = new Set();
+  /** Ports that could not be bound, and were said to be so. */
+  readonly #failed = new Set<number>();
+  #retry: NodeJS.Timeout | null = null;
+  #closed = false;
 
   constructor(options: GatewayListenersOptions) {
     this.#options = options;
@@ -70,6 +77,8 @@ export class GatewayListeners {
   }
 
   close(): void {
+    this.#closed = true;
+    if (this.#retry !== null) clearTimeout(this.#retry);
     for (const listener of this.#listeners.values()) listener.close();
     for (const port of this.#inherited.keys()) this.#forget(port);
   }
@@ -105,11 +114,27 @@ export class GatewayListeners {
     this.#listeners.set(port, listener);
     const boundPort = port < 1024 ? port + privilegedPortOffset : port;
     listener.listen(bindAddress, boundPort).then(
-      (bound) => this.#options.onListening(port, bound),
+      (bound) => {
+        this.#failed.delete(port);
+        this.#options.onListening(port, bound);
+      },
       (error: Error) => {
-        this.#listeners.delete(port);
-        this.#options.onBindError(boundPort, error);
+        if (this.#listeners.get(port) === listener) this.#listeners.delete(port);
+        if (!this.#failed.has(port)) this.#options.onBindError(boundPort, error);
+        this.#failed.add(port);
+        this.#retrySoon();
       },
     );
+  }
+
+  #retrySoon(): void {
+    if (this.#closed || this.#retry !== null) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      for (const port of this.#failed) {
+        if (this.#wanted.has(port)) this.#open(port);
+        else this.#failed.delete(port);
+      }
+    }, bindRetryMs);
   }
 }

@@ -21,6 +21,9 @@ interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Who connects and says nothing is given up soon: probes must find room. */
+const connectionLimits = { headersTimeout: 3000, requestTimeout: 5000, connectionsCheckingInterval: 1000 };
+
 const plain = "text/plain; charset=utf-8";
 
 /** Path -> what it shows, and the answer. */
@@ -57,9 +60,7 @@ export class AdminServer {
 
   constructor(options: AdminServerOptions) {
     this.#options = options;
-    this.#server = createServer({ requestTimeout: 10_000, headersTimeout: 5000 }, (request, response) =>
-      this.#serve(request, response),
-    );
+    this.#server = createServer(connectionLimits, (request, response) => this.#serve(request, response));
     this.#server.maxConnections = 100;
   }
 

@@ -43,23 +43,25 @@ async function drained(t: ExecutionContext, agent: RunningAgent): Promise<void> 
   t.log(`an agent drained in ${Math.round(atMs - sinceMs)} ms`);
 }
 
-/** The control plane goes for good, and the agent with it: another agent starts from what the first one kept. */
+/**
+ * The control plane goes for good, then the agent: one that starts where it left off serves what it had. Nobody accepts
+ * in between; the socket stays, and whoever comes waits.
+ */
 export async function restartFromLastGood(t: ExecutionContext, mesh: FaultMesh): Promise<void> {
   const old = mesh.agents.at(-1);
   if (old === undefined) throw new Error("no agent");
   mesh.controlPlane?.kill("SIGKILL");
   await mesh.controlPlane?.exited;
   const held = await mesh.configuration(old);
+  old.program.kill("SIGTERM");
+  await drained(t, old);
   const sinceMs = performance.now();
-  const next = await mesh.startAgent("state-0");
-  t.log(`an agent without a control plane listened after ${Math.round(performance.now() - sinceMs)} ms`);
+  const next = await mesh.startAgent(old.state);
+  t.log(`without a control plane, an agent served after ${Math.round(performance.now() - sinceMs)} ms`);
   const { resources, discovery } = await mesh.configuration(next);
   t.deepEqual(resources, held.resources);
   t.not(discovery.state, "streaming");
-  mesh.port = next.port;
-  // Killed, not drained: what was on its connections is not the subject here.
-  const pending = new Set(mesh.traffic.outstanding.keys());
-  await until(() => [...pending].every((id) => !mesh.traffic.outstanding.has(id)), 30_000);
+  await mesh.traffic.flow(40);
 }
 
 /**

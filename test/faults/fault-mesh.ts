@@ -19,8 +19,8 @@ export interface FaultMeshOptions {
   readonly rate: number;
   /** Service -> how many origins of this process stand behind it. */
   readonly origins: Readonly<Record<string, number>>;
-  /** Services whose endpoints the scenario writes itself. */
-  readonly otherServices?: readonly string[];
+  /** How long the origins keep an idle connection. */
+  readonly keepAliveTimeoutMs?: number;
   readonly backends: readonly Backend[];
   /** As `heddle up` has it: the listening socket stays here, and agents are handed it. */
   readonly inherit?: boolean;
@@ -35,6 +35,9 @@ export interface AgentConfiguration {
 
 export interface RunningAgent {
   readonly program: Program;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Its state directory, for startAgent(). */
+  readonly state: string;
   readonly adminPort: number;
   /** Where it listens when it binds by itself. */
   readonly port: number;
@@ -83,7 +86,11 @@ export class FaultMesh {
     const mesh = new FaultMesh(options);
     t.teardown(() => mesh.close());
     for (const [service, count] of Object.entries(options.origins)) {
-      const origins = Array.from({ length: count }, (_, index) => new EchoOrigin({ name: `${service}-${index}` }));
+      const origins = Array.from(
+        { length: count },
+        (_, index) =>
+          new EchoOrigin({ name: `${service}-${index}`, keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 5000 }),
+      );
       for (const origin of origins) await origin.listen();
       mesh.origins.set(service, origins);
       mesh.writeEndpoints(
@@ -91,8 +98,7 @@ export class FaultMesh {
         origins.map(({ port }) => port),
       );
     }
-    const services = [...mesh.origins.keys(), ...(options.otherServices ?? [])];
-    mesh.write("base.yaml", baseFile(listenerPort, services));
+    mesh.write("base.yaml", baseFile(listenerPort, [...mesh.origins.keys()]));
     mesh.writeRoute(options.backends, "first");
     const [discoveryPort = 0, adminPort = 0, gatewayPort = 0] = await freePorts(3);
     mesh.discoveryPort = discoveryPort;
@@ -107,7 +113,7 @@ export class FaultMesh {
     const agent = await mesh.startAgent();
     if (options.inherit !== true) mesh.port = agent.port;
     mesh.traffic.start();
-    await mesh.traffic.flow(20);
+    await mesh.traffic.flow(10);
     return mesh;
   }
 
@@ -151,7 +157,7 @@ export class FaultMesh {
     const inherit = this.#socket !== null;
     const stateDirectory = join(this.folder, state);
     mkdirSync(stateDirectory, { recursive: true });
-    const program = this.#run("agent/main.ts", {
+    const environment = {
       HEDDLE_MODE: "gateway",
       HEDDLE_GATEWAY: gateway,
       HEDDLE_NODE_NAMESPACE: namespace,
@@ -164,11 +170,12 @@ export class FaultMesh {
       HEDDLE_STATE_DIRECTORY: stateDirectory,
       OTEL_SDK_DISABLED: "true",
       ...this.#options.agentEnvironment,
-    });
+    };
+    const program = this.#run("agent/main.ts", environment);
     await program.until("the agent being ready", async () => (await fetchPage(adminPort, "/readyz")).status === 200);
     if (this.#socket !== null) await program.send({ type: "listener", port: listenerPort }, this.#socket);
     await program.until("the agent listening", () => program.output.includes('"msg":"listening"'));
-    const agent = { program, adminPort, port: inherit ? this.port : port };
+    const agent = { program, environment, state, adminPort, port: inherit ? this.port : port };
     this.agents.push(agent);
     return agent;
   }
