@@ -56,6 +56,10 @@ export interface SetDescription {
   /** Cluster name -> ports on 127.0.0.1, or whole endpoints. */
   readonly clusters: Readonly<Record<string, readonly (number | Endpoint)[]>>;
   readonly generation?: string;
+  /** Of the listener; every host by default. */
+  readonly hostname?: string;
+  /** Of every cluster. */
+  readonly protocol?: Cluster["protocol"];
   /** Sidecar mode: frontend "host:port" that the route serves. */
   readonly frontend?: string;
   readonly workload?: Omit<Workload, "name" | "version">;
@@ -71,7 +75,7 @@ export function resourceSet(description: SetDescription): ResourceSet {
     name: "listener",
     version: freshVersion(),
     port: description.port ?? 80,
-    hostname: "",
+    hostname: description.hostname ?? "",
     routeConfiguration: "routes",
     cluster: "",
     displayName: "test/gateway/http",
@@ -93,7 +97,12 @@ export function resourceSet(description: SetDescription): ResourceSet {
   const clusters: Cluster[] = [];
   const endpoints: Endpoints[] = [];
   for (const [name, targets] of Object.entries(description.clusters)) {
-    clusters.push({ name, version: freshVersion(), protocol: "http1", defaultWorkloadVersion: name });
+    clusters.push({
+      name,
+      version: freshVersion(),
+      protocol: description.protocol ?? "http1",
+      defaultWorkloadVersion: name,
+    });
     endpoints.push({
       name,
       version: freshVersion(),
