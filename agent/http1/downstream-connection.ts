@@ -9,7 +9,7 @@
 //   discard       | thrown away up to a bound; last -> head    | close                   | -
 //   lingering     | thrown away until the client closes        | close                   | -
 import type { Downstream } from "../proxy/downstream.ts";
-import { reasonOfParserStatus, renderLocalReply } from "../proxy/local-reply.ts";
+import { reasonOfRefusal, renderLocalReply } from "../proxy/local-reply.ts";
 import type { LocalReplyReason } from "../proxy/local-reply.ts";
 import type { TcpHandle } from "../transport/byte-stream.ts";
 import { ByteStream } from "../transport/byte-stream.ts";
@@ -149,7 +149,7 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
     }
     if (consumed < 0) {
       const { failure } = this.#parser;
-      this.#refuse(reasonOfParserStatus(failure?.status ?? 400), failure?.reason ?? "");
+      this.#refuse(failure === null ? "bad_request" : reasonOfRefusal(failure), failure?.reason ?? "");
       return true;
     }
     const bodyStart = start + consumed;

@@ -1,6 +1,7 @@
 // Answers that the proxy makes itself: one table from a stable reason to a status and a sentence. Nothing else in the
 // agent chooses a status. The reason travels in the header `heddle-reason`, so that a client can tell an answer of the
 // mesh from one of the application; names are never changed once released.
+import type { Refusal } from "../http1/refusal.ts";
 
 interface LocalReply {
   readonly status: number;
@@ -14,7 +15,7 @@ const localReplies = {
   target_too_long: { status: 414, phrase: "URI Too Long", text: "the request target is too long" },
   head_too_large: { status: 431, phrase: "Request Header Fields Too Large", text: "the request head is too large" },
   unsupported_version: { status: 505, phrase: "HTTP Version Not Supported", text: "use HTTP/1.1 or HTTP/1.0" },
-  unsupported_method: { status: 501, phrase: "Not Implemented", text: "CONNECT is not supported here" },
+  unsupported_method: { status: 501, phrase: "Not Implemented", text: "the method is not supported here" },
   not_ready: { status: 503, phrase: "Service Unavailable", text: "no configuration has arrived yet" },
   no_listener: { status: 404, phrase: "Not Found", text: "no listener serves this host" },
   no_route: { status: 404, phrase: "Not Found", text: "no route matches this request" },
@@ -72,8 +73,9 @@ export function renderLocalReply(
   );
 }
 
-/** The local reply for a refusal of the request parser, from the status that the parser gives. */
-export function reasonOfParserStatus(status: number): LocalReplyReason {
+/** The local reply for a refusal of the request parser. */
+export function reasonOfRefusal({ status, reason }: Refusal): LocalReplyReason {
+  if (reason === "unknown_method") return "unsupported_method";
   switch (status) {
     case 414:
       return "target_too_long";

@@ -5,10 +5,13 @@ import { coversHost, HostIndex } from "./host-match.ts";
 
 for (const [pattern, host, covers] of [
   ["app.example.com", "app.example.com", true],
-  ["app.example.com", "app.example.com.", false],
+  ["app.example.com", "app.example.com.", true],
+  ["app.example.com", "app.example.com..", false],
   ["*.example.com", "a.example.com", true],
   ["*.example.com", "a.b.example.com", true],
+  ["*.example.com", "a.example.com.", true],
   ["*.example.com", "example.com", false],
+  ["*.example.com", "example.com.", false],
   ["*.example.com", ".example.com", false],
   ["*.example.com", "aexample.com", false],
   ["", "anything", true],

@@ -1,12 +1,13 @@
 // Hostnames: exact, "*."-wildcard (one or more labels, never the bare domain), or "" for every host. Owns the index
 // that finds the most specific pattern of a host and the chain of less specific ones behind it. Hosts arrive in lower
-// case and without port.
+// case and without port; the final dot that a fully qualified name may have (RFC 3986 section 3.2.2) plays no part.
 
 const dot = 0x2e;
 
-/** Whether `pattern` covers `host` (Gateway API Hostname: "*.x" is one or more labels left of x). */
-export function coversHost(pattern: string, host: string): boolean {
+/** Whether `pattern` covers the host (Gateway API Hostname: "*.x" is one or more labels left of x). */
+export function coversHost(pattern: string, receivedHost: string): boolean {
   if (pattern === "") return true;
+  const host = withoutFinalDot(receivedHost);
   if (!pattern.startsWith("*.")) return pattern === host;
   return host.length > pattern.length - 1 && host.endsWith(pattern.slice(1)) && host.charCodeAt(0) !== dot;
 }
@@ -48,8 +49,9 @@ export class HostIndex<Value> {
     }
   }
 
-  /** The most specific pattern that covers `host`, or null. */
-  find(host: string): HostNode<Value> | null {
+  /** The most specific pattern that covers the host, or null. */
+  find(receivedHost: string): HostNode<Value> | null {
+    const host = withoutFinalDot(receivedHost);
     const exact = this.#exact.get(host);
     if (exact !== undefined) return exact;
     return host.charCodeAt(0) === dot ? this.#any : this.#wildcard(host, this.#longestWildcard);
@@ -68,4 +70,8 @@ export class HostIndex<Value> {
     }
     return this.#any;
   }
+}
+
+function withoutFinalDot(host: string): string {
+  return host.charCodeAt(host.length - 1) === dot ? host.slice(0, -1) : host;
 }

@@ -90,7 +90,8 @@ function planRule(route: Route, index: number, rule: Rule, faults: Faults): Rule
   }
   const edits = rule.backends.map((backend) => ({
     request: composeHeaderEdit([rule.requestHeaders, backend.requestHeaders]),
-    response: composeHeaderEdit([rule.responseHeaders, backend.responseHeaders]),
+    // On the way back what is nearer to the backend comes first, so the rule has the last word.
+    response: composeHeaderEdit([backend.responseHeaders, rule.responseHeaders]),
   }));
   return { predicates, edits };
 }

@@ -1,4 +1,5 @@
-// Header modifiers of the Gateway API (HTTPHeaderFilter) composed into one edit: the rule's filter, then the backend's.
+// Header modifiers of the Gateway API (HTTPHeaderFilter) composed into one edit: for requests the rule's filter and then
+// the backend's, for responses the other way round.
 // An edit drops names and then appends lines, which is all that any sequence of set, add and remove amounts to.
 import { toByteString } from "../routing/byte-string.ts";
 import type { HeaderEdit } from "./compiled.ts";
