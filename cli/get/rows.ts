@@ -68,7 +68,7 @@ function rowsOfRoute(route: string, { parents }: RouteStatus, live: LiveRoute | 
       share: share === null ? "-" : `${Number((share * 100).toFixed(1))}%`,
       requests,
       errors,
-      mirrors: mirrors.join(", "),
+      mirrors: mirrors.map((mirror) => `${mirror.backend} ${mirror.mirrored}`).join(", "),
     })),
   );
 }

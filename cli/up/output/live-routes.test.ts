@@ -104,3 +104,20 @@ test("quantiles are interpolated inside their bucket, as Prometheus does it", (t
   buckets[latencyBucketsSeconds.length] = 10_000;
   t.is(latencyQuantileMs(buckets, 0.99), 10_000);
 });
+
+test("copies and drops are counted by the mirror that they went to", (t) => {
+  const live = new LiveRoutes();
+  const mirrored = route(1, 0);
+  const [rule] = mirrored.rules;
+  const backendRef = { group: "", kind: "Service", namespace: "shop", name: "shadow", port: 80 };
+  const withMirror: HttpRoute = {
+    ...mirrored,
+    rules:
+      rule === undefined
+        ? []
+        : [{ ...rule, filters: [{ type: "RequestMirror", backendRef, numerator: 1, denominator: 1 }] }],
+  };
+  const sums = [sum("stable", 10), { ...sum("shadow", 0), mirrored: 9, mirrorsDropped: 1 }];
+  const [shown] = live.update({ httpRoutes: new Map([["shop/r", withMirror]]) }, sums, 1000);
+  t.deepEqual(shown?.rules[0]?.mirrors, [{ backend: "shop/shadow:80", mirrored: 9, dropped: 1 }]);
+});

@@ -1,7 +1,12 @@
 // What the live table and the JSON lines show: for every rule of every route its backends with target weight and what
 // really happened. Pure but for its memory of earlier samples: shares and counts run since the rule's backends or
 // weights last changed, rates and latencies over a sliding window.
-import type { ClusterState, HttpRoute, HttpRouteRule } from "../../../control-plane/source/cluster-state.ts";
+import type {
+  BackendReference,
+  ClusterState,
+  HttpRoute,
+  HttpRouteRule,
+} from "../../../control-plane/source/cluster-state.ts";
 import { latencyQuantileMs } from "./latency-quantile.ts";
 
 /** One summed series as the control plane keeps it. */
@@ -26,9 +31,16 @@ export interface LiveRule {
   readonly rule: number;
   /** "/api/ x-beta-user=true", for people. */
   readonly matches: string;
-  /** "namespace/name:port" of the rule's mirrors. */
-  readonly mirrors: readonly string[];
+  readonly mirrors: readonly LiveMirror[];
   readonly backends: readonly LiveBackend[];
+}
+
+/** A backend that gets copies of the rule's requests. */
+export interface LiveMirror {
+  /** "namespace/name:port". */
+  readonly backend: string;
+  readonly mirrored: number;
+  readonly dropped: number;
 }
 
 export interface LiveBackend {
@@ -41,8 +53,6 @@ export interface LiveBackend {
   readonly share: number | null;
   readonly requests: number;
   readonly errors: number;
-  readonly mirrored: number;
-  readonly mirrorsDropped: number;
   readonly requestsPerSecond: number;
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
@@ -54,6 +64,13 @@ interface Counters {
   readonly mirrored: number;
   readonly mirrorsDropped: number;
   readonly latencyBuckets: readonly number[];
+}
+
+interface Counted {
+  readonly backend: string;
+  /** Since the rule's backends or weights changed. */
+  readonly sinceChange: Counters;
+  readonly inWindow: Counters;
 }
 
 interface Sample {
@@ -118,26 +135,25 @@ export class LiveRoutes {
     const first = this.#samples[0] ?? now;
     const seconds = (now.atMs - first.atMs) / 1000;
     const totalWeight = rule.backendRefs.reduce((sum, { weight }) => sum + weight, 0);
-    const rows = rule.backendRefs.map((ref) => {
+    const counted = (ref: BackendReference): Counted => {
       const backend = `${ref.namespace}/${ref.name}${ref.port === undefined ? "" : `:${ref.port}`}`;
       const key = seriesKey(route, index, backend);
       const current = now.counters.get(key) ?? nothing;
       return {
         backend,
-        weight: ref.weight,
         sinceChange: difference(current, baseline.get(key) ?? nothing),
         inWindow: difference(current, first.counters.get(key) ?? nothing),
       };
-    });
+    };
+    const rows = rule.backendRefs.map((ref) => ({ weight: ref.weight, ...counted(ref) }));
     const total = rows.reduce((sum, row) => sum + row.sinceChange.requests, 0);
     return {
       rule: index,
       matches: describeMatches(rule, object.hostnames),
-      mirrors: rule.filters.flatMap((filter) =>
-        filter.type === "RequestMirror"
-          ? [`${filter.backendRef.namespace}/${filter.backendRef.name}:${filter.backendRef.port ?? ""}`]
-          : [],
-      ),
+      mirrors: mirrorsOf(rule).map((ref) => {
+        const { backend, sinceChange } = counted(ref);
+        return { backend, mirrored: sinceChange.mirrored, dropped: sinceChange.mirrorsDropped };
+      }),
       backends: rows.map(({ backend, weight, sinceChange, inWindow }) => ({
         backend,
         weight,
@@ -145,14 +161,23 @@ export class LiveRoutes {
         share: total === 0 ? null : sinceChange.requests / total,
         requests: sinceChange.requests,
         errors: sinceChange.errors,
-        mirrored: sinceChange.mirrored,
-        mirrorsDropped: sinceChange.mirrorsDropped,
         requestsPerSecond: seconds === 0 ? 0 : inWindow.requests / seconds,
         p50Ms: latencyQuantileMs(inWindow.latencyBuckets, 0.5),
         p99Ms: latencyQuantileMs(inWindow.latencyBuckets, 0.99),
       })),
     };
   }
+}
+
+/** Of the rule and of its backendRefs, each once: copies are counted by where they go. */
+function mirrorsOf(rule: HttpRouteRule): readonly BackendReference[] {
+  const byName = new Map<string, BackendReference>();
+  for (const filter of [...rule.filters, ...rule.backendRefs.flatMap(({ filters }) => filters)]) {
+    if (filter.type !== "RequestMirror") continue;
+    const { namespace, name, port } = filter.backendRef;
+    byName.set(`${namespace}/${name}:${port}`, filter.backendRef);
+  }
+  return [...byName.values()];
 }
 
 function seriesKey(route: string, rule: number, backend: string): string {

@@ -10,8 +10,6 @@ const backend = (name: string, fields: Partial<LiveBackend> = {}): LiveBackend =
   share: 0.95,
   requests: 95,
   errors: 0,
-  mirrored: 0,
-  mirrorsDropped: 0,
   requestsPerSecond: 9.5,
   p50Ms: 0.82,
   p99Ms: 38.1,
@@ -24,7 +22,7 @@ const routes: readonly LiveRoute[] = [
       {
         rule: 0,
         matches: "/api/",
-        mirrors: ["task-api/shadow:8000"],
+        mirrors: [{ backend: "task-api/shadow:8000", mirrored: 98, dropped: 2 }],
         backends: [
           backend("task-api/stable:8000"),
           backend("task-api/canary:8000", { weight: 5, target: 0.05, share: null, p50Ms: null, p99Ms: null }),
@@ -36,10 +34,11 @@ const routes: readonly LiveRoute[] = [
 
 test("a wide terminal shows everything", (t) => {
   t.deepEqual(renderTable(routes, { width: 120, height: 20, color: false }), [
-    "  backend                 target  share  requests  req/s    p50   p99  errors  mirrored  dropped",
-    "task-api/canary rule 0  /api/  mirrored to task-api/shadow:8000",
-    "  task-api/stable:8000  95 (95%)    95%        95    9.5  0.8ms  38ms       0         0        0",
-    "  task-api/canary:8000    5 (5%)      -        95    9.5      -     -       0         0        0",
+    "  backend                        target  share  requests  req/s    p50   p99  errors  mirrored  dropped",
+    "task-api/canary rule 0  /api/",
+    "  task-api/stable:8000         95 (95%)    95%        95    9.5  0.8ms  38ms       0         -        -",
+    "  task-api/canary:8000           5 (5%)      -        95    9.5      -     -       0         -        -",
+    "  mirror task-api/shadow:8000         -      -         -      -      -     -       -        98        2",
   ]);
 });
 
@@ -59,7 +58,7 @@ test("no line is wider than the terminal, whatever its width", (t) => {
 test("no more lines than the terminal has", (t) => {
   const lines = renderTable(routes, { width: 80, height: 3, color: false });
   t.is(lines.length, 3);
-  t.regex(lines[2] ?? "", /\.\.\. 2 more lines/);
+  t.regex(lines[2] ?? "", /\.\.\. 3 more lines/);
 });
 
 test("drawing again goes up exactly the rows that the last drawing takes now, wrapped ones included", (t) => {
