@@ -82,11 +82,9 @@ export class ConnectionPool {
       return null;
     }
     if (this.#all.size >= this.options.maxConnections) {
-      handler.onUpstreamFailure({
-        kind: "overflow",
-        reused: false,
-        message: `${this.options.maxConnections} connections are in use`,
-      });
+      const message = `${this.options.maxConnections} connections are in use`;
+      // Later, as every other failure: an answer inside this call could begin the client's next request in it.
+      queueMicrotask(() => handler.onUpstreamFailure({ kind: "overflow", reused: false, message }));
       return null;
     }
     const connection = new UpstreamConnection(this, handler, nowMs);
