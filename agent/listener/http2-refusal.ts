@@ -8,7 +8,8 @@ const goAwayFrame = "000008070000000000000000000000000d";
 
 const answer = Buffer.from(emptySettingsFrame + goAwayFrame, "hex");
 
+/** Whoever reads the stream must go on reading: closing with unread bytes could take the answer away. */
 export function refuseHttp2(stream: ByteStream): void {
   stream.writeOwned(answer);
-  stream.finish();
+  stream.end();
 }

@@ -14,22 +14,19 @@ import { Exchange } from "../proxy/exchange.ts";
 import type { ProxyContext } from "../proxy/proxy-context.ts";
 import type { RelayTarget } from "../tcp/relay.ts";
 import { relay } from "../tcp/relay.ts";
-import type { ByteReader, TcpHandle } from "../transport/byte-stream.ts";
+import type { TcpHandle } from "../transport/byte-stream.ts";
 import { ByteStream } from "../transport/byte-stream.ts";
-import type { Deadlined } from "../transport/deadlines.ts";
 import { acceptHandles } from "./accept.ts";
+import type { Detectable } from "./detection.ts";
+import { Detection } from "./detection.ts";
 import { refuseHttp2 } from "./http2-refusal.ts";
-import { detectProtocol } from "./protocol-detection.ts";
+import type { DetectedProtocol } from "./protocol-detection.ts";
 
 /** What a connection is for, decided when it is accepted. */
-export interface Accepted {
+export interface Accepted extends Detectable {
   readonly direction: Direction;
   /** Where bytes that are not HTTP/1.1 go; null: they are not relayed. */
   readonly relayTo: RelayTarget | null;
-  /** The client may be waiting for the server's first word: dial after a short silence. */
-  readonly serverMayTalkFirst: boolean;
-  /** Nothing is looked at: the connection is relayed from its first byte. */
-  readonly relayAll?: boolean;
 }
 
 export interface ListenerOptions {
@@ -41,8 +38,8 @@ export interface ListenerOptions {
   readonly maxConnections: number;
 }
 
-/** Silence after which a client is taken to wait for the server (DESIGN: protocol detection). */
-const detectionTimeoutMs = 100;
+/** How long a client that was refused may take to close. */
+const refusalLingerMs = 2000;
 
 export class Listener {
   readonly #options: ListenerOptions;
@@ -147,22 +144,27 @@ export class Listener {
 
   #accept(handle: TcpHandle): void {
     const { context, name, accept, maxConnections } = this.#options;
-    const detection = new Detection((bytes, accepted) => this.#dispatch(stream, detection, bytes, accepted));
+    const deadlineMs = context.now() + this.#downstream.headTimeoutMs;
+    const detection: Detection<Accepted> = new Detection<Accepted>(
+      {
+        onDetected: (protocol, bytes, accepted) => this.#dispatch(stream, detection, protocol, bytes, accepted),
+        onGone: () => {
+          context.deadlines.delete(detection);
+          this.#forget(stream);
+        },
+      },
+      deadlineMs,
+    );
     const stream: ByteStream = ByteStream.accepted(handle, detection);
     if (this.openConnections >= maxConnections) {
       stream.reset();
       return;
     }
+    detection.stream = stream;
     this.#streams.add(stream);
-    detection.deadlineMs = context.now() + this.#downstream.headTimeoutMs;
     context.deadlines.add(detection);
     context.metrics.downstreamConnectionsTotal.with(name).value++;
     this.#countConnections(1);
-    detection.onGone = () => {
-      context.deadlines.delete(detection);
-      this.#forget(stream);
-    };
-    detection.onAbandoned = () => stream.destroy();
     accept(stream, (accepted) => {
       if (stream.closed) return;
       if (accepted === null) stream.reset();
@@ -170,19 +172,22 @@ export class Listener {
     });
   }
 
-  #dispatch(stream: ByteStream, detection: Detection, bytes: Buffer, accepted: Accepted): boolean {
-    this.#options.context.deadlines.delete(detection);
-    switch (detection.protocol) {
-      case "http1":
-        return this.#serve(stream, bytes, accepted.direction);
-      case "http2":
-        if (accepted.relayTo !== null) return this.#relay(stream, bytes, accepted.relayTo);
-        refuseHttp2(stream);
-        return true;
-      case "opaque":
-        if (accepted.relayTo !== null) return this.#relay(stream, bytes, accepted.relayTo);
-        return this.#serve(stream, bytes, accepted.direction);
+  #dispatch(
+    stream: ByteStream,
+    detection: Detection<Accepted>,
+    protocol: DetectedProtocol,
+    bytes: Buffer,
+    accepted: Accepted,
+  ): boolean {
+    const { deadlines, now } = this.#options.context;
+    if (protocol === "http2" && accepted.relayTo === null) {
+      refuseHttp2(stream);
+      detection.deadlineMs = now() + refusalLingerMs;
+      return true;
     }
+    deadlines.delete(detection);
+    if (protocol !== "http1" && accepted.relayTo !== null) return this.#relay(stream, bytes, accepted.relayTo);
+    return this.#serve(stream, bytes, accepted.direction);
   }
 
   #serve(stream: ByteStream, bytes: Buffer, direction: Direction): boolean {
@@ -215,75 +220,3 @@ export class Listener {
     if (this.#refusing && this.openConnections === 0) this.#onEmpty?.();
   }
 }
-
-/** Reads until it is clear what the client speaks, and what the connection is for. */
-class Detection implements ByteReader, Deadlined {
-  /** Whoever has not said what it speaks by then is not waited for. */
-  deadlineMs = Infinity;
-  protocol: "http1" | "http2" | "opaque" = "opaque";
-  onGone: () => void = () => undefined;
-  onAbandoned: () => void = () => undefined;
-  readonly #done: (bytes: Buffer, accepted: Accepted) => boolean;
-  #accepted: Accepted | null = null;
-  #bytes: Buffer | null = null;
-  #silence: NodeJS.Timeout | null = null;
-  #finished = false;
-
-  constructor(done: (bytes: Buffer, accepted: Accepted) => boolean) {
-    this.#done = done;
-  }
-
-  decide(accepted: Accepted): void {
-    this.#accepted = accepted;
-    if (accepted.relayAll === true) this.#finish("opaque", this.#bytes ?? nothing);
-    else if (this.#bytes !== null) this.#judge(this.#bytes);
-    else if (accepted.serverMayTalkFirst) {
-      this.#silence = setTimeout(() => this.#finish("opaque", nothing), detectionTimeoutMs);
-    }
-  }
-
-  onBytes(bytes: Buffer, start: number, end: number): boolean {
-    const fresh = bytes.subarray(start, end);
-    if (this.#bytes === null && this.#accepted !== null) return this.#judge(fresh);
-    this.#bytes = Buffer.concat(this.#bytes === null ? [fresh] : [this.#bytes, fresh]);
-    return this.#accepted === null ? this.#bytes.length < maxUndecidedBytes : this.#judge(this.#bytes);
-  }
-
-  #judge(bytes: Buffer): boolean {
-    const protocol = detectProtocol(bytes, 0, bytes.length);
-    if (protocol !== null) return this.#finish(protocol, bytes);
-    if (this.#bytes === null) this.#bytes = Buffer.from(bytes);
-    return true;
-  }
-
-  #finish(protocol: "http1" | "http2" | "opaque", bytes: Buffer): boolean {
-    if (this.#silence !== null) clearTimeout(this.#silence);
-    if (this.#accepted === null || this.#finished) return true;
-    this.#finished = true;
-    this.protocol = protocol;
-    return this.#done(bytes, this.#accepted);
-  }
-
-  onDeadline(): void {
-    this.onAbandoned();
-  }
-
-  onEnd(): void {
-    // Whoever ends before saying what it speaks wants nothing.
-    this.onAbandoned();
-  }
-
-  onDrain(): void {
-    // Nothing is written while detecting.
-  }
-
-  onClose(): void {
-    if (this.#silence !== null) clearTimeout(this.#silence);
-    this.#finished = true;
-    this.onGone();
-  }
-}
-
-const nothing = Buffer.alloc(0);
-/** What a client may send before it is known where its connection belongs. */
-const maxUndecidedBytes = 64 * 1024;

@@ -29,7 +29,7 @@ import { isIdempotent, mayReplay, replyToFailure } from "./replay.ts";
 import { RequestFacts } from "./request-facts.ts";
 import { reportExchange } from "./request-report.ts";
 import type { UpgradeOwner } from "./upgrade.ts";
-import { carryUpgrade, upgradeRequestOf } from "./upgrade.ts";
+import { carryUpgrade, isWebSocketHandshake, upgradeRequestOf } from "./upgrade.ts";
 
 /** Up to this size a body travels in the same write as its head. */
 const maxInlineBytes = 16 * 1024;
@@ -114,7 +114,7 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
         const backend = rule.split === null ? undefined : rule.backends[rule.split.next()];
         if (backend === undefined) return this.replyLocally("no_backend");
         this.backend = backend;
-        if (backend.mirrors.length > 0 && head.upgrade !== "websocket") {
+        if (backend.mirrors.length > 0 && !isWebSocketHandshake(head)) {
           this.#copies = startMirrors(this, head, bytes, bodyStart, bodyEnd, this.#requestComplete);
         }
         if (backend.cluster === null) return this.replyLocally("invalid_backend", backend.invalidReason);
@@ -139,7 +139,7 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
     this.endpoint = endpoint;
     endpoint.activeRequests++;
     this.#phase = "dispatching";
-    if (this.downstream.head.upgrade === "websocket") return this.#carryUpgrade(endpoint);
+    if (isWebSocketHandshake(this.downstream.head)) return this.#carryUpgrade(endpoint);
     this.#body = bytes;
     this.#bodyStart = bodyStart;
     this.#bodyEnd = bodyEnd;
@@ -169,6 +169,14 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
     if (this.#phase === "idle") return;
     if (this.statusCode === 101) this.context.metrics.tunnels.value--;
     this.#finish("");
+  }
+
+  onUpgradeRefused(whole: boolean): void {
+    if (this.#phase === "idle") return;
+    this.#finish(whole ? "" : "reset");
+    this.downstream.upgrade(null);
+    if (whole) this.downstream.completeResponse(true);
+    else this.downstream.reset();
   }
 
   /** The bytes of the read that is being handled, for an onConnected that comes before acquire returns. */
@@ -334,7 +342,8 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
     this.localReason = reason;
     this.statusCode = localReplyStatus(reason);
     this.context.metrics.localReplies.with(reason).value++;
-    const close = downstream.mustClose || !this.#requestComplete;
+    // What followed an upgrade that failed was not meant for us.
+    const close = downstream.mustClose || !this.#requestComplete || this.#tunnelFirst !== null;
     const { head } = downstream;
     const connection = close ? "close" : head.versionMinor === 0 ? "keep-alive" : "";
     const text = renderLocalReply(reason, { detail, connection, withoutBody: head.method === "HEAD" });

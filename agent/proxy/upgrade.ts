@@ -9,6 +9,7 @@ import http2Proxy from "http2-proxy";
 import type { ByteReader, ByteStream } from "../transport/byte-stream.ts";
 import type { EndpointState } from "../upstream/cluster-manager.ts";
 import type { UpstreamFailure } from "../upstream/upstream-connection.ts";
+import type { MessageHead } from "../http1/message-head.ts";
 import type { HeaderEdit } from "../snapshot/compiled.ts";
 import type { Exchange } from "./exchange.ts";
 import { renderRequest } from "./heads.ts";
@@ -31,10 +32,13 @@ type ProxyError = Error & { readonly connectedSocket?: boolean };
 
 /** What carrying an upgrade needs of its exchange. */
 export interface UpgradeOwner {
-  /** The answer's status, before it goes to the client; from here on only onUpgradeClosed follows. */
+  /** The answer's status, before it goes to the client: onUpgradeClosed follows a 101, onUpgradeRefused another. */
   onUpgradeAnswered(statusCode: number): void;
   onUpstreamFailure(failure: UpstreamFailure): void;
+  /** The upgraded connection is gone, on both sides. */
   onUpgradeClosed(): void;
+  /** The endpoint's refusal is over; `whole` when all of it has been written. */
+  onUpgradeRefused(whole: boolean): void;
 }
 
 export interface UpgradeRequest {
@@ -47,6 +51,11 @@ export interface UpgradeRequest {
   readonly first: Buffer;
   readonly responseEdit: HeaderEdit | null;
   readonly connectTimeoutMs: number;
+}
+
+/** Whether the request asks for WebSocket as RFC 6455 section 4.1 has it; what is not one has its Upgrade dropped. */
+export function isWebSocketHandshake(head: MessageHead): boolean {
+  return head.upgrade === "websocket" && head.method === "GET" && head.framing === "none";
 }
 
 /** The upgrade of an exchange's request; `first` is what followed its head. */
@@ -67,6 +76,7 @@ export function upgradeRequestOf(exchange: Exchange, endpoint: EndpointState, fi
 export function carryUpgrade(request: UpgradeRequest, owner: UpgradeOwner): ByteReader {
   const client = new ClientDuplex(request.stream);
   let answered = false;
+  let tunnel = false;
   const incoming = Object.assign(new EventEmitter(), {
     method: "GET",
     url: request.target,
@@ -101,6 +111,7 @@ export function carryUpgrade(request: UpgradeRequest, owner: UpgradeOwner): Byte
           socket.once("close", () => clearTimeout(timer));
         });
         outgoing.once("upgrade", (response: http.IncomingMessage) => {
+          tunnel = true;
           answer(response, "Upgrade");
           // http2-proxy writes a head of its own next: ours is out already.
           client.skipNextWrite();
@@ -113,13 +124,21 @@ export function carryUpgrade(request: UpgradeRequest, owner: UpgradeOwner): Byte
           if (!request.stream.writeOwned(chunk)) response.pause();
         });
         client.onDrained = () => response.resume();
-        response.on("end", () => request.stream.finish());
+        response.on("end", () => {
+          owner.onUpgradeRefused(true);
+          client.destroy();
+        });
       },
     },
     (error) => {
-      if (answered) {
+      if (tunnel) {
         request.stream.finish();
         owner.onUpgradeClosed();
+        return;
+      }
+      if (answered) {
+        // After a whole refusal nobody listens any more.
+        owner.onUpgradeRefused(false);
         return;
       }
       if (error?.connectedSocket === false) request.endpoint.pool.onConnectFailed();

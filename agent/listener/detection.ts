@@ -1,0 +1,111 @@
+// The first reader of an accepted connection: keeps what comes until it is clear what the client speaks and what the
+// connection is for, then hands both over. What bytes mean is protocol-detection.ts's; whom they go to is the listener's.
+//
+//   undecided --decide()--> detecting --protocol clear, or silence--> handed over
+//   undecided, detecting --end, deadline--> abandoned
+import type { ByteReader, ByteStream } from "../transport/byte-stream.ts";
+import type { Deadlined } from "../transport/deadlines.ts";
+import type { DetectedProtocol } from "./protocol-detection.ts";
+import { detectProtocol } from "./protocol-detection.ts";
+
+/** Silence after which a client is taken to wait for the server (DESIGN: protocol detection). */
+const detectionTimeoutMs = 100;
+
+/** What a client may send before it is known where its connection belongs. */
+const maxUndecidedBytes = 64 * 1024;
+
+export interface DetectionOwner<Purpose> {
+  /** Takes the stream over, with the bytes that have come. False stops reading. Comes at most once. */
+  onDetected(protocol: DetectedProtocol, bytes: Buffer, purpose: Purpose): boolean;
+  /** The connection is gone before or, if nobody else reads it since, after it was handed over. */
+  onGone(): void;
+}
+
+/** What detection must know of a connection's purpose. */
+export interface Detectable {
+  /** The client may be waiting for the server's first word. */
+  readonly serverMayTalkFirst: boolean;
+  /** Nothing is looked at: the connection is opaque from its first byte. */
+  readonly relayAll?: boolean;
+}
+
+export class Detection<Purpose extends Detectable> implements ByteReader, Deadlined {
+  deadlineMs: number;
+  /** Set right after construction: a stream needs its reader first. */
+  stream: ByteStream | null = null;
+  readonly #owner: DetectionOwner<Purpose>;
+  #purpose: Purpose | null = null;
+  #bytes: Buffer = nothing;
+  #silence: NodeJS.Timeout | null = null;
+  #handedOver = false;
+
+  constructor(owner: DetectionOwner<Purpose>, deadlineMs: number) {
+    this.#owner = owner;
+    this.deadlineMs = deadlineMs;
+  }
+
+  /** The connection's purpose is known; at once or later. */
+  decide(purpose: Purpose): void {
+    this.#purpose = purpose;
+    if (this.#handedOver) return;
+    if (purpose.relayAll !== true && this.#bytes.length === 0) {
+      if (purpose.serverMayTalkFirst) this.#silence = setTimeout(() => this.#handOver("opaque"), detectionTimeoutMs);
+      return;
+    }
+    const reading = purpose.relayAll === true ? this.#handOver("opaque") : this.#judge();
+    if (reading) this.stream?.resume();
+    else this.stream?.pause();
+  }
+
+  onBytes(bytes: Buffer, start: number, end: number): boolean {
+    if (this.#handedOver) return true;
+    const fresh = bytes.subarray(start, end);
+    if (this.#purpose === null) {
+      this.#bytes = Buffer.concat([this.#bytes, fresh]);
+      return this.#bytes.length < maxUndecidedBytes;
+    }
+    // The usual case needs no copy: what came first says it all.
+    const whole = this.#bytes.length === 0 ? fresh : Buffer.concat([this.#bytes, fresh]);
+    const protocol = detectProtocol(whole, 0, whole.length);
+    this.#bytes = protocol === null && whole === fresh ? Buffer.from(fresh) : whole;
+    return protocol === null || this.#handOver(protocol);
+  }
+
+  #judge(): boolean {
+    const protocol = detectProtocol(this.#bytes, 0, this.#bytes.length);
+    return protocol === null || this.#handOver(protocol);
+  }
+
+  #handOver(protocol: DetectedProtocol): boolean {
+    if (this.#silence !== null) clearTimeout(this.#silence);
+    if (this.#purpose === null || this.#handedOver) return true;
+    this.#handedOver = true;
+    this.deadlineMs = Infinity;
+    const bytes = this.#bytes;
+    this.#bytes = nothing;
+    return this.#owner.onDetected(protocol, bytes, this.#purpose);
+  }
+
+  onDeadline(): void {
+    this.stream?.destroy();
+  }
+
+  onEnd(): void {
+    // Whoever ends before saying what it speaks wants nothing, unless the server has the first word.
+    if (this.#purpose?.serverMayTalkFirst !== true || this.#handedOver) return this.stream?.destroy();
+    this.#handOver("opaque");
+    this.stream?.reader.onEnd();
+  }
+
+  onDrain(): void {
+    // Nothing is written while detecting.
+  }
+
+  onClose(): void {
+    if (this.#silence !== null) clearTimeout(this.#silence);
+    this.#handedOver = true;
+    this.#owner.onGone();
+  }
+}
+
+const nothing = Buffer.alloc(0);
