@@ -49,6 +49,8 @@ export class EndpointState {
         this.ejectedUntilMs = 0;
       },
       onConnectFailed: () => {
+        // Dials that were under way together fail together: the first has ejected it, the others say nothing new.
+        if (options.now() < this.ejectedUntilMs) return;
         const ejectionMs = Math.min(firstEjectionMs * 2 ** this.ejections, maxEjectionMs);
         this.ejections++;
         this.ejectedUntilMs = options.now() + ejectionMs;

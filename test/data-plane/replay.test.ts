@@ -86,7 +86,8 @@ test("a replay stays inside the backend that was drawn", async (t) => {
   const client = await RawClient.connect(t, proxy.port);
   const statuses: number[] = [];
   for (let index = 0; index < 10; index++) statuses.push((await client.get()).status);
-  t.deepEqual(statuses.sort(), [...Array(5).fill(200), ...Array(5).fill(503)]);
+  t.is(statuses.filter((status) => status === 200).length, 5);
+  t.is(statuses.filter((status) => status === 503).length, 5);
   t.is(origin.requests.length, 5);
 });
 
