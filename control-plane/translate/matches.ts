@@ -9,7 +9,8 @@ export type TranslatedMatch =
   | { readonly supported: true; readonly match: Match }
   | { readonly supported: false; readonly reason: string };
 
-const methods = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]);
+/** Of the API's methods all but CONNECT, which agents answer themselves: no rule would ever see it. */
+const methods = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"]);
 
 const pathTypes = new Map<string, Match["pathType"]>([
   ["PathPrefix", "PATH_PREFIX"],

@@ -90,15 +90,16 @@ test("B.1 a namespace that gains and loses the label of allowedRoutes' selector"
     ),
   });
   await world.gateway("gw");
-  const attached = (): unknown => (world.status("Gateway shop/gw")?.["listeners"] as { attachedRoutes: number }[])[0];
+  const attached = (): readonly { attachedRoutes: number }[] =>
+    world.status("Gateway shop/gw")?.["listeners"] as ReturnType<typeof attached>;
   t.is(await world.get(port, "/", "x"), "404 no_route");
   t.is(world.condition("HTTPRoute team/route", "Accepted"), "False/NotAllowedByListeners");
   t.is(world.condition("HTTPRoute team/route", "ResolvedRefs"), "True/ResolvedRefs");
-  t.like(attached(), { attachedRoutes: 0 });
+  t.like(attached()[0], { attachedRoutes: 0 });
   await world.apply({ "namespace.yaml": namespace("yes") });
   t.is(await world.get(port, "/", "x"), "200 v1");
   t.is(world.condition("HTTPRoute team/route", "Accepted"), "True/Accepted");
-  t.like(attached(), { attachedRoutes: 1 });
+  t.like(attached()[0], { attachedRoutes: 1 });
   await world.apply({ "namespace.yaml": "" });
   t.is(await world.get(port, "/", "x"), "404 no_route");
   await world.apply({
@@ -128,7 +129,8 @@ test("unsupported rules beside good ones, and a route of nothing else", async (t
   rules:
     - { name: good, matches: [{ path: { value: /good } }], backendRefs: [{ name: v1, port: 80 }] }
     - { name: bad, matches: [{ path: { value: /bad } }], filters: [${redirect}] }
-    - { name: slow, matches: [{ path: { value: /slow } }], timeouts: { request: 1s }, backendRefs: [{ name: v1, port: 80 }] }`,
+    - { name: slow, matches: [{ path: { value: /slow } }], timeouts: { request: 1s }, backendRefs: [{ name: v1, port: 80 }] }
+    - { name: tunnel, matches: [{ path: { value: /tunnel } }, { method: CONNECT }], backendRefs: [{ name: v1, port: 80 }] }`,
     ),
     "nothing.yaml": routeYaml(
       "nothing",
@@ -141,6 +143,7 @@ test("unsupported rules beside good ones, and a route of nothing else", async (t
   t.is(await world.get(port, "/good", "x"), "200 v1");
   t.is(await world.get(port, "/bad", "x"), "500 unsupported_rule");
   t.is(await world.get(port, "/slow", "x"), "500 unsupported_rule");
+  t.is(await world.get(port, "/tunnel", "x"), "500 unsupported_rule", "CONNECT is never served");
   t.is(await world.get(port, "/good/but", "x"), "500 unsupported_rule");
   t.is(await world.get(port, "/good", "both.example"), "200 v1");
   t.is(await world.get(port, "/good", "grpc.example"), "200 v1", "a listener that takes nothing is not there");

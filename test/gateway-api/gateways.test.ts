@@ -1,6 +1,6 @@
 // Routes on Gateways, from the saved text to the answer on a socket.
 import test from "ava";
-import { gatewayYaml, routeYaml, World } from "./world.ts";
+import { gatewayYaml, routeYaml, verdict, World } from "./world.ts";
 
 test("the same route on two listeners of one Gateway, each with its own hostnames", async (t) => {
   const world = await World.start(t, { origins: ["v1", "v2"], ports: 2 });
@@ -195,4 +195,86 @@ spec: { ports: [{ port: 80 }] }
   t.is(copies(), 2);
   t.is(world.condition("HTTPRoute shop/route", "ResolvedRefs"), "False/BackendNotFound");
   t.is(world.condition("HTTPRoute shop/route", "Accepted"), "True/Accepted");
+});
+
+test("one route on two Gateways; a listener that moves, changes its hostname and goes", async (t) => {
+  const world = await World.start(t, { origins: ["v1"], ports: 3 });
+  const [first = 0, second = 0, third = 0] = world.ports;
+  const gateway = (name: string, listener: string): string =>
+    gatewayYaml([listener])
+      .replace("name: gw", `name: ${name}`)
+      .slice(name === "gw" ? 0 : gatewayYaml([]).indexOf("---"));
+  await world.apply({
+    "gw.yaml": gateway("gw", `{ name: http, port: ${first}, protocol: HTTP, hostname: a.example }`),
+    "other.yaml": gateway("other", `{ name: http, port: ${second}, protocol: HTTP }`),
+    "v1.yaml": world.service("v1"),
+    "route.yaml": routeYaml(
+      "route",
+      `
+  parentRefs: [{ name: gw }, { name: other }]
+  hostnames: [a.example, b.example]
+  rules: [{ backendRefs: [{ name: v1, port: 80 }] }]`,
+    ),
+  });
+  await world.gateway("gw", [first]);
+  await world.gateway("other", [second]);
+  t.is(await world.get(first, "/", "a.example"), "200 v1");
+  t.is(await world.get(first, "/", "b.example"), "404 no_listener");
+  t.is(await world.get(second, "/", "b.example"), "200 v1");
+  await world.apply({
+    "gw.yaml": gateway("gw", `{ name: http, port: ${first}, protocol: HTTP, hostname: b.example }`),
+  });
+  t.is(await world.get(first, "/", "a.example"), "404 no_listener");
+  t.is(await world.get(first, "/", "b.example"), "200 v1");
+  await world.apply({ "gw.yaml": gateway("gw", `{ name: moved, port: ${third}, protocol: HTTP }`) });
+  await world.accepts(third);
+  t.is(await world.get(third, "/", "a.example"), "200 v1");
+  await t.throwsAsync(world.get(first, "/", "b.example"));
+  t.is(await world.get(second, "/", "b.example"), "200 v1");
+  await world.apply({ "other.yaml": "" });
+  await t.throwsAsync(world.get(second, "/", "b.example"));
+  t.is(world.condition("HTTPRoute shop/route", "Accepted", 1), "False/NoMatchingParent");
+  t.is(await world.get(third, "/", "a.example"), "200 v1");
+});
+
+test("hosts in all their spellings, and requests without one", async (t) => {
+  const world = await World.start(t, { origins: ["v1", "v2"] });
+  const [port = 0] = world.ports;
+  await world.apply({
+    "gateway.yaml": gatewayYaml([
+      `{ name: any, port: ${port}, protocol: HTTP }`,
+      `{ name: own, port: ${port}, protocol: HTTP, hostname: "*.example" }`,
+    ]),
+    "v1.yaml": world.service("v1"),
+    "v2.yaml": world.service("v2"),
+    "any.yaml": routeYaml(
+      "any",
+      "  parentRefs: [{ name: gw, sectionName: any }]\n  rules: [{ backendRefs: [{ name: v1, port: 80 }] }]",
+    ),
+    "own.yaml": routeYaml(
+      "own",
+      "  parentRefs: [{ name: gw, sectionName: own }]\n  rules: [{ backendRefs: [{ name: v2, port: 80 }] }]",
+    ),
+  });
+  await world.gateway("gw");
+  for (const host of ["a.example", "A.B.EXAMPLE", "a.example:", "a.example.:81", "a.example:81"]) {
+    t.is(await world.get(port, "/", host), "200 v2", host);
+  }
+  for (const host of [
+    "example",
+    "example.",
+    ".example",
+    "[::1]:80",
+    "[::1]",
+    "127.0.0.1",
+    "a.example.org",
+    "",
+    ":80",
+  ]) {
+    t.is(await world.get(port, "/", host), "200 v1", host);
+  }
+  t.is(verdict(await world.raw(port, "GET / HTTP/1.0\r\n\r\n")), "200 v1");
+  t.is(verdict(await world.raw(port, "GET http://A.example:1/ HTTP/1.0\r\n\r\n")), "200 v2");
+  t.is(verdict(await world.raw(port, "OPTIONS * HTTP/1.1\r\nHost: a.example\r\n\r\n", "OPTIONS")), "200 v2");
+  t.is((await world.raw(port, "GET / HTTP/1.1\r\n\r\n")).status, 400);
 });

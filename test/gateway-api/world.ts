@@ -148,7 +148,22 @@ export class World {
     const agent = this.#agent("gateway", "shop", { HEDDLE_GATEWAY: `shop/${name}` });
     await agent.start();
     await this.settled();
-    for (const port of ports) await accepts(port);
+    for (const port of ports) await this.accepts(port);
+  }
+
+  /** Resolves when somebody accepts connections on `port`. */
+  async accepts(port: number): Promise<void> {
+    let isAccepted = false;
+    await until(() => {
+      if (!isAccepted) {
+        const socket = connect(port, "127.0.0.1", () => {
+          isAccepted = true;
+          socket.destroy();
+        });
+        socket.on("error", () => undefined);
+      }
+      return isAccepted;
+    });
   }
 
   /** A sidecar beside a client in `namespace`; resolves to its explicit-proxy port. */
@@ -270,18 +285,4 @@ ${spec}`;
 
 function parentsOf(status: Readonly<Record<string, unknown>> | undefined): readonly Record<string, unknown>[] {
   return (status?.["parents"] ?? []) as readonly Record<string, unknown>[];
-}
-
-async function accepts(port: number): Promise<void> {
-  let accepted = false;
-  await until(() => {
-    if (!accepted) {
-      const socket = connect(port, "127.0.0.1", () => {
-        accepted = true;
-        socket.destroy();
-      });
-      socket.on("error", () => undefined);
-    }
-    return accepted;
-  });
 }
