@@ -48,7 +48,8 @@ export interface FrontendResolver {
 
 /**
  * Requests of the application beside this sidecar. With a captured destination ("address:port") that is the frontend
- * and the authority is only matched by rules; without, the authority selects the frontend (explicit proxy).
+ * and the authority is only matched by rules; without, the authority selects the frontend (explicit proxy), and a first
+ * dial that nobody answers for has no place to go.
  */
 export class OutboundDirection implements Direction {
   readonly name = "outbound";
@@ -62,6 +63,7 @@ export class OutboundDirection implements Direction {
   }
 
   resolve(exchange: Exchange, head: MessageHead): LocalReplyReason | "waiting" | null {
+    if (head.method === "CONNECT") return "unsupported_method";
     const destination = this.#captured ?? frontendOf(head);
     if (destination === null) return "bad_request";
     if (this.#captured === null) {
@@ -74,7 +76,8 @@ export class OutboundDirection implements Direction {
     if (frontend === undefined) {
       this.#resolver.resolve(destination, (answer) => {
         if (!exchange.active) return;
-        exchange.resolved(answer === null ? passThrough(exchange, destination) : take(exchange, answer, destination));
+        if (answer !== null) exchange.resolved(take(exchange, answer, destination));
+        else exchange.resolved(this.#captured === null ? "unknown_destination" : passThrough(exchange, destination));
       });
       return "waiting";
     }

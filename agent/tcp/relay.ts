@@ -9,14 +9,15 @@ export interface RelayTarget {
   readonly localAddress?: string | undefined;
 }
 
-/** Bytes that have come from the client already are sent first. Calls `onClosed` once, when both sides are gone. */
+/** Bytes that have come from the client already, valid during the call, are sent first. Calls `onClosed` once, when both sides are gone. */
 export function relay(client: ByteStream, first: Buffer, target: RelayTarget, onClosed: () => void): void {
   let open = 2;
+  const kept = Buffer.copyBytesFrom(first);
   const closed = (): void => {
     if (--open === 0) onClosed();
   };
   const server: ByteStream = ByteStream.dial(target, new Side(() => client, closed), () => {
-    if (first.length > 0) server.writeOwned(first);
+    if (kept.length > 0) server.writeOwned(kept);
     client.resume();
   });
   client.reader = new Side(() => server, closed);

@@ -63,8 +63,12 @@ export interface SetDescription {
   /** Sidecar mode: frontend "host:port" that the route serves. */
   readonly frontend?: string;
   readonly workload?: Omit<Workload, "name" | "version">;
+  /** Where the listener sends requests when no route claims it; then there are no rules. */
+  readonly defaultCluster?: string;
   /** Frontends that do not exist. */
   readonly missing?: readonly string[];
+  /** Frontends whose configuration is withheld. */
+  readonly withheld?: readonly string[];
 }
 
 /** One route "test/route" behind one listener: a gateway's, or a frontend's. */
@@ -76,8 +80,8 @@ export function resourceSet(description: SetDescription): ResourceSet {
     version: freshVersion(),
     port: description.port ?? 80,
     hostname: description.hostname ?? "",
-    routeConfiguration: "routes",
-    cluster: "",
+    routeConfiguration: description.defaultCluster === undefined ? "routes" : "",
+    cluster: description.defaultCluster ?? "",
     displayName: "test/gateway/http",
   };
   const routeConfiguration: RouteConfiguration = {
@@ -111,11 +115,17 @@ export function resourceSet(description: SetDescription): ResourceSet {
       ),
     });
   }
-  const answers = new Map<string, { state: "found" | "not-found"; listeners: string[]; workload: string }>();
+  const answers = new Map<
+    string,
+    { state: "found" | "not-found" | "withheld"; listeners: string[]; workload: string }
+  >();
   const name = description.frontend === undefined ? "gateway:test/gateway" : `frontend:${description.frontend}`;
   answers.set(name, { state: "found", listeners: ["listener"], workload: "" });
   for (const missing of description.missing ?? []) {
     answers.set(`frontend:${missing}`, { state: "not-found", listeners: [], workload: "" });
+  }
+  for (const withheld of description.withheld ?? []) {
+    answers.set(`frontend:${withheld}`, { state: "withheld", listeners: [], workload: "" });
   }
   const workloads = description.workload && {
     name: "test/pod",
