@@ -3,8 +3,8 @@
 import test from "ava";
 import { MetricRegistry } from "../../agent/telemetry/metric-registry.ts";
 import { TraceDecider } from "../../agent/telemetry/trace-context.ts";
-import { parseTracingConfig } from "../../agent/telemry/tracing-config.ts";
-import { Tracing } from "../../agent/telemry/tracing.ts";
+import { parseTracingConfig } from "../../agent/telemetry/tracing-config.ts";
+import { Tracing } from "../../agent/telemetry/tracing.ts";
 import { startCollector } from "../support/otlp-collector.ts";
 import { proxyFor } from "../support/proxy.ts";
 import { RawClient, exchange } from "../support/raw-client.ts";
