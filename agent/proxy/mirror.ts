@@ -5,9 +5,10 @@
 //   dialling --connected--> sending --whole request out--> awaiting --response complete--> done (copied)
 //   dialling, sending --queue over its bound--> done (dropped: overflow)
 //   dialling --connect failure--> done (dropped: connect-failure)
-//   sending, awaiting --connection lost before a response head--> done (dropped: reset)
+//   sending --connection lost, response complete--> done (dropped: reset)
+//   awaiting --connection lost before a response head--> done (dropped: reset)
 //   dialling, sending --client gone--> done (dropped: client-abort); awaiting --client gone--> awaiting: it is whole
-//   any --time is up--> done (dropped: timeout, or copied when a response head had come)
+//   any --time is up--> done (dropped: timeout, or copied when it was whole and a response head had come)
 import type { MessageHead } from "../http1/message-head.ts";
 import { drawMirror } from "../routing/mirror-sampling.ts";
 import type { CompiledMirror, CompiledRule } from "../snapshot/compiled.ts";
@@ -112,11 +113,12 @@ export class MirrorCopy implements UpstreamHandler, Deadlined {
     this.spanId = exchange.trace !== null && context.traces !== null ? context.traces.childSpanId(exchange.trace) : "";
     this.#head = renderMirrorRequest(exchange, head, this.spanId);
     this.#requestComplete = complete;
-    if (body !== null) this.#enqueue(body);
     cluster.activeCopies++;
     context.metrics.mirrorsActive.value++;
     context.deadlines.add(this);
-    this.#dialling = endpoint.mirrorPool.acquire(this, false);
+    this.#dialling = null;
+    if (body !== null) this.#enqueue(body);
+    if (!this.#done) this.#dialling = endpoint.mirrorPool.acquire(this, false);
   }
 
   /** Nothing more will be sent. */
@@ -141,7 +143,7 @@ export class MirrorCopy implements UpstreamHandler, Deadlined {
   /** Ends the copy, unless it is on its way whole and the client's end is no reason. */
   abort(reason: MirrorDropReason): void {
     if (this.#done || (reason === "client-abort" && this.#requestComplete)) return;
-    this.#finish(this.statusCode === 0 ? reason : "");
+    this.#finish(this.#copied ? "" : reason);
     this.#connection?.abort();
     this.#dialling?.abort();
   }
@@ -185,12 +187,17 @@ export class MirrorCopy implements UpstreamHandler, Deadlined {
     if (this.#done) return;
     const connectFailed = failure.kind === "connect-failed" || failure.kind === "connect-timeout";
     const reason = failure.kind === "overflow" ? "limit" : connectFailed ? "connect-failure" : "reset";
-    this.#finish(this.statusCode === 0 ? reason : "");
+    this.#finish(this.#copied ? "" : reason);
+  }
+
+  /** The target has had the whole request and began to answer it. */
+  get #copied(): boolean {
+    return this.#requestComplete && this.statusCode !== 0;
   }
 
   #completeResponse(): void {
     if (!this.#requestComplete) this.#connection?.abort();
-    if (!this.#done) this.#finish("");
+    if (!this.#done) this.#finish(this.#copied ? "" : "reset");
   }
 
   #enqueue(bytes: Buffer): void {

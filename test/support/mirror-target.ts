@@ -1,6 +1,8 @@
 // What mirrored copies are judged by: the counts that the agent keeps of them, and targets that keep what they were sent
 // and never behave.
+import { once } from "node:events";
 import type { Socket } from "node:net";
+import { Worker } from "node:worker_threads";
 import type { TestProxy } from "./proxy.ts";
 import { parsePrometheusText, samplesOf } from "./prometheus-text.ts";
 import type { RawServer } from "./raw-server.ts";
@@ -62,4 +64,25 @@ export async function startRecordingTarget(
     });
   });
   return { ...server, received, endings };
+}
+
+/**
+ * A port that listens and whose program never accepts: the kernel finishes a handshake or two for it, and leaves the
+ * others without an answer.
+ */
+export async function startStuckTarget(t: Test): Promise<number> {
+  const worker = new Worker(
+    `const { parentPort } = require("node:worker_threads");
+    const server = require("node:net").createServer();
+    server.listen({ host: "127.0.0.1", port: 0, backlog: 1 }, () => {
+      parentPort.postMessage(server.address().port);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    });`,
+    { eval: true },
+  );
+  t.teardown(async () => {
+    await worker.terminate();
+  });
+  const [port] = (await once(worker, "message")) as [number];
+  return port;
 }
