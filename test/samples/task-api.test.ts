@@ -3,34 +3,42 @@ import { join } from "node:path";
 import test from "ava";
 import { RunningSample, heddle, until, version } from "./running-sample.ts";
 
-test.serial("T5, T7, T8, T12, T13, T14 the canary lesson: 95/5, 75/25, 50/50, 100 %, and the rollback", async (t) => {
-  const sample = await RunningSample.start(t, "task-api/canary");
-  const route = "task-api-canary-route.yaml";
-  t.deepEqual(await sample.count(100, "/api/version", version), { v1: 95, v2: 5 });
-  await sample.edit(route, [
-    ["weight: 95", "weight: 75"],
-    ["weight: 5\n", "weight: 25\n"],
-  ]);
-  t.deepEqual(await sample.count(100, "/api/version", version), { v1: 75, v2: 25 });
-  await sample.edit(route, [
-    ["weight: 75", "weight: 50"],
-    ["weight: 25", "weight: 50"],
-  ]);
-  t.deepEqual(await sample.count(100, "/api/version", version), { v1: 50, v2: 50 });
-  await sample.edit(route, [["    - name: task-api-stable\n      port: 8000\n      weight: 50\n", ""]]);
-  t.deepEqual(await sample.count(20, "/api/version", version), { v2: 20 });
+test.serial(
+  "T4, T5, T7, T8, T12, T13, T14 the canary lesson: 95/5, 75/25, 50/50, 100 %, and the rollback",
+  async (t) => {
+    const sample = await RunningSample.start(t, "task-api/canary");
+    const route = "task-api-canary-route.yaml";
+    const shown = await heddle("get", "routes", "-f", sample.folder, "-o", "json");
+    t.like(JSON.parse(shown.stdout), [
+      { route: "task-api/task-api-canary", conditions: "Accepted, ResolvedRefs", matches: "/api/", weight: 95 },
+      { backend: "task-api/task-api-canary:8000", weight: 5 },
+    ]);
+    t.deepEqual(await sample.count(100, "/api/version", version), { v1: 95, v2: 5 });
+    await sample.edit(route, [
+      ["weight: 95", "weight: 75"],
+      ["weight: 5\n", "weight: 25\n"],
+    ]);
+    t.deepEqual(await sample.count(100, "/api/version", version), { v1: 75, v2: 25 });
+    await sample.edit(route, [
+      ["weight: 75", "weight: 50"],
+      ["weight: 25", "weight: 50"],
+    ]);
+    t.deepEqual(await sample.count(100, "/api/version", version), { v1: 50, v2: 50 });
+    await sample.edit(route, [["    - name: task-api-stable\n      port: 8000\n      weight: 50\n", ""]]);
+    t.deepEqual(await sample.count(20, "/api/version", version), { v2: 20 });
 
-  // Slow requests, all on the canary, are in flight while the rollback is applied.
-  const inFlight = Promise.all(Array.from({ length: 5 }, () => sample.send("/api/slow?ms=1500")));
-  await until(async () => (await sample.logs("task-api-canary")).length >= 20, "the canary is in use");
-  const rollback = await readFile(
-    new URL(`../../manifests/samples/task-api/rollback/${route}`, import.meta.url),
-    "utf8",
-  );
-  await sample.write(route, rollback);
-  t.deepEqual(await sample.count(20, "/api/version", version), { v1: 20 });
-  t.deepEqual((await inFlight).map(version), ["v2", "v2", "v2", "v2", "v2"], "what was in flight completes");
-});
+    // Slow requests, all on the canary, are in flight while the rollback is applied.
+    const inFlight = Promise.all(Array.from({ length: 5 }, () => sample.send("/api/slow?ms=1500")));
+    await until(async () => (await sample.logs("task-api-canary")).length >= 20, "the canary is in use");
+    const rollback = await readFile(
+      new URL(`../../manifests/samples/task-api/rollback/${route}`, import.meta.url),
+      "utf8",
+    );
+    await sample.write(route, rollback);
+    t.deepEqual(await sample.count(20, "/api/version", version), { v1: 20 });
+    t.deepEqual((await inFlight).map(version), ["v2", "v2", "v2", "v2", "v2"], "what was in flight completes");
+  },
+);
 
 test.serial("T17, T18, T19, T20 blue-green: the switch and the way back lose no request", async (t) => {
   const sample = await RunningSample.start(t, "task-api/blue-green");
