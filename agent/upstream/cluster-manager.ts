@@ -8,12 +8,15 @@ import type { CompiledCluster, CompiledEndpoint } from "../snapshot/compiled.ts"
 import type { Deadlines } from "../transport/deadlines.ts";
 import type { PoolOptions } from "./connection-pool.ts";
 import { ConnectionPool } from "./connection-pool.ts";
+import type { UpstreamMetrics } from "./upstream-metrics.ts";
+import { watchClusters } from "./upstream-metrics.ts";
 
 export interface ClusterManagerOptions {
   readonly now: () => number;
   readonly deadlines: Deadlines;
   readonly pool: PoolOptions;
   readonly mirrorPool: PoolOptions;
+  readonly metrics: UpstreamMetrics;
 }
 
 const firstEjectionMs = 1000;
@@ -43,16 +46,24 @@ export class EndpointState {
     this.workloadVersion = endpoint.workloadVersion;
     this.pod = endpoint.pod;
     const target = { address: endpoint.address, port: endpoint.port, localAddress };
+    const { metrics } = options;
+    const overflows = metrics.upstreamOverflows.with("connections");
     const observer = {
       onConnected: () => {
+        metrics.upstreamConnectionsTotal.value++;
         this.ejections = 0;
         this.ejectedUntilMs = 0;
       },
+      onOverflow: () => {
+        overflows.value++;
+      },
       onConnectFailed: () => {
+        metrics.upstreamConnectFailures.value++;
         // Dials that were under way together fail together: the first has ejected it, the others say nothing new.
         if (options.now() < this.ejectedUntilMs) return;
         const ejectionMs = Math.min(firstEjectionMs * 2 ** this.ejections, maxEjectionMs);
         this.ejections++;
+        metrics.ejections.value++;
         this.ejectedUntilMs = options.now() + ejectionMs;
       },
     };
@@ -88,6 +99,7 @@ export class ClusterManager {
 
   constructor(options: ClusterManagerOptions) {
     this.#options = options;
+    watchClusters(options.metrics, () => this.all(), options.now);
   }
 
   /** Follows a new snapshot. Unchanged clusters, compared by identity, cost one lookup. */

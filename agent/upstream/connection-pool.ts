@@ -28,10 +28,12 @@ export interface DialTarget {
   readonly localAddress?: string | undefined;
 }
 
-/** What happens to the endpoint behind the pool, for ejection. */
+/** What happens to the endpoint behind the pool, for ejection and metrics. */
 export interface PoolObserver {
   onConnected(): void;
   onConnectFailed(): void;
+  /** Every connection that the pool may have is in use. */
+  onOverflow(): void;
 }
 
 export class ConnectionPool {
@@ -82,6 +84,7 @@ export class ConnectionPool {
       return null;
     }
     if (this.#all.size >= this.options.maxConnections) {
+      this.#observer.onOverflow();
       const message = `${this.options.maxConnections} connections are in use`;
       // Later, as every other failure: an answer inside this call could begin the client's next request in it.
       queueMicrotask(() => handler.onUpstreamFailure({ kind: "overflow", reused: false, message }));

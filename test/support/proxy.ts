@@ -34,7 +34,9 @@ export async function startProxy(description: SetDescription, options: TestProxy
   const { pool, maxConnections, ...overrides } = options;
   const now = overrides.now ?? (() => performance.now());
   const deadlines = new Deadlines(now);
+  const metrics = new AgentMetrics(() => Date.now());
   const clusters = new ClusterManager({
+    metrics,
     now,
     deadlines,
     pool: { ...defaultPoolOptions, ...pool },
@@ -48,7 +50,7 @@ export async function startProxy(description: SetDescription, options: TestProxy
     store,
     clusters,
     deadlines,
-    metrics: new AgentMetrics(() => Date.now()),
+    metrics,
     traces: null,
     tracing: null,
     accessLog: null,

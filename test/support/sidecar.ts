@@ -63,14 +63,17 @@ export interface TestSidecar {
   captured(destination: { readonly address: string; readonly port: number }): Promise<number>;
 }
 
-/** A sidecar on free ports of 127.0.0.1, closed when the test ends. */
+/** A sidecar on free ports of `host`, 127.0.0.1 by default, closed when the test ends. */
 export async function sidecarFor(
   t: Test,
   describe: SetDescription | ((inboundPort: number) => SetDescription),
+  options: { readonly capture?: boolean; readonly host?: string } = {},
 ): Promise<TestSidecar> {
   const now = (): number => performance.now();
   const deadlines = new Deadlines(now);
-  const clusters = new ClusterManager({ now, deadlines, pool: defaultPoolOptions, mirrorPool: defaultPoolOptions });
+  const metrics = new AgentMetrics(() => Date.now());
+  const pool = defaultPoolOptions;
+  const clusters = new ClusterManager({ now, deadlines, pool, mirrorPool: pool, metrics });
   const store = new SnapshotStore();
   const splits = new SplitRegistry(Math.random);
   const context: ProxyContext = {
@@ -79,7 +82,7 @@ export async function sidecarFor(
     store,
     clusters,
     deadlines,
-    metrics: new AgentMetrics(() => Date.now()),
+    metrics,
     traces: null,
     tracing: null,
     accessLog: null,
@@ -93,9 +96,15 @@ export async function sidecarFor(
     context.metrics.requests.adopt(result.snapshot.resources);
   };
   const resolver = new HeldResolver(store);
-  const listeners = new SidecarListeners({ context, resolver, capture: false, maxConnections: 1000 });
-  const outbound = await listeners.outbound.listen("127.0.0.1", 0);
-  const inbound = await listeners.inbound.listen("127.0.0.1", 0);
+  const listeners = new SidecarListeners({
+    context,
+    resolver,
+    capture: options.capture ?? false,
+    maxConnections: 1000,
+  });
+  const host = options.host ?? "127.0.0.1";
+  const outbound = await listeners.outbound.listen(host, 0);
+  const inbound = await listeners.inbound.listen(host, 0);
   configure(typeof describe === "function" ? describe(inbound) : describe);
   const more: Listener[] = [];
   const captured: TestSidecar["captured"] = (destination) => {
