@@ -213,9 +213,15 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
   onRequestBody(bytes: Buffer, start: number, end: number, complete: boolean): boolean {
     this.requestBytes += end - start;
     this.#requestComplete = complete;
-    this.#held.miss();
     if (this.#copies !== null) feedCopies(this.#copies, bytes, start, end, complete);
-    return this.#upstream === null ? true : this.#upstream.sendRequestBody(bytes, start, end, complete);
+    const upstream = this.#upstream;
+    if (upstream === null) {
+      // Was on its way when reading stopped.
+      this.#held.append(bytes, start, end);
+      return complete;
+    }
+    this.#held.miss();
+    return upstream.sendRequestBody(bytes, start, end, complete);
   }
 
   onRequestDrain(): void {

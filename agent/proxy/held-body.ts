@@ -21,6 +21,10 @@ export class HeldBody {
     this.#bytes = end === start ? nothing : Buffer.copyBytesFrom(bytes, start, end - start);
   }
 
+  append(bytes: Buffer, start: number, end: number): void {
+    this.#bytes = Buffer.concat([this.#bytes, bytes.subarray(start, end)]);
+  }
+
   /** Something has passed that is not held. */
   miss(): void {
     this.#whole = false;
