@@ -2,7 +2,9 @@
 // connection is for, then hands both over. What bytes mean is protocol-detection.ts's; whom they go to is the listener's.
 //
 //   undecided --decide()--> detecting --protocol clear, or silence--> handed over
-//   undecided, detecting --end, deadline--> abandoned
+//   undecided --end--> undecided: its destination may be a server that talks first
+//   detecting --end--> handed over as opaque where the server may talk first, else abandoned
+//   undecided, detecting --deadline--> abandoned
 import type { ByteReader, ByteStream } from "../transport/byte-stream.ts";
 import type { Deadlined } from "../transport/deadlines.ts";
 import type { DetectedProtocol } from "./protocol-detection.ts";
@@ -38,6 +40,8 @@ export class Detection<Purpose extends Detectable> implements ByteReader, Deadli
   #bytes: Buffer = nothing;
   #silence: NodeJS.Timeout | null = null;
   #handedOver = false;
+  /** The client ended before the purpose was known. */
+  #ended = false;
 
   constructor(owner: DetectionOwner<Purpose>, deadlineMs: number) {
     this.#owner = owner;
@@ -47,14 +51,16 @@ export class Detection<Purpose extends Detectable> implements ByteReader, Deadli
   /** The connection's purpose is known; at once or later. */
   decide(purpose: Purpose): void {
     this.#purpose = purpose;
-    if (this.#handedOver) return;
-    if (purpose.relayAll !== true && this.#bytes.length === 0) {
-      if (purpose.serverMayTalkFirst) this.#silence = setTimeout(() => this.#handOver("opaque"), detectionTimeoutMs);
-      return;
+    if (purpose.relayAll === true || this.#bytes.length > 0) {
+      const reading = purpose.relayAll === true ? this.#handOver("opaque") : this.#judge();
+      if (reading) this.stream?.resume();
+      else this.stream?.pause();
     }
-    const reading = purpose.relayAll === true ? this.#handOver("opaque") : this.#judge();
-    if (reading) this.stream?.resume();
-    else this.stream?.pause();
+    if (this.#ended) {
+      this.#passOnEnd(purpose);
+    } else if (!this.#handedOver && purpose.serverMayTalkFirst) {
+      this.#silence = setTimeout(() => this.#handOver("opaque"), detectionTimeoutMs);
+    }
   }
 
   onBytes(bytes: Buffer, start: number, end: number): boolean {
@@ -91,10 +97,20 @@ export class Detection<Purpose extends Detectable> implements ByteReader, Deadli
   }
 
   onEnd(): void {
-    // Whoever ends before saying what it speaks wants nothing, unless the server has the first word.
-    if (this.#purpose?.serverMayTalkFirst !== true || this.#handedOver) return this.stream?.destroy();
-    this.#handOver("opaque");
-    this.stream?.reader.onEnd();
+    if (this.#purpose === null) this.#ended = true;
+    else this.#passOnEnd(this.#purpose);
+  }
+
+  /** Whoever ends before saying what it speaks wants nothing, unless the server has the first word. */
+  #passOnEnd(purpose: Purpose): void {
+    if (!this.#handedOver) {
+      if (!purpose.serverMayTalkFirst) return this.stream?.destroy();
+      this.#handOver("opaque");
+    }
+    const reader = this.stream?.reader;
+    // Who was refused has no reader but this one, and its end is the end.
+    if (reader === this) this.stream?.destroy();
+    else reader?.onEnd();
   }
 
   onDrain(): void {

@@ -17,9 +17,10 @@ export function relay(client: ByteStream, first: Buffer, target: RelayTarget, on
     if (--open === 0) onClosed();
   };
   const server: ByteStream = ByteStream.dial(target, new Side(() => client, closed), () => {
-    if (kept.length > 0) server.writeOwned(kept);
     client.resume();
   });
+  // Before the dial is through, because an end of the client may come before that too.
+  if (kept.length > 0) server.writeOwned(kept);
   client.reader = new Side(() => server, closed);
   client.pause();
 }
