@@ -74,8 +74,8 @@ test("a method that arrives octet by octet is served as HTTP", async (t) => {
 test("a client that is silent for 100 ms gets the server's first word, and is relayed from then on", async (t) => {
   const echo = await startEcho(t, "220 ready\r\n");
   const { port } = await capturing(t, echo.port, true);
-  const client = await RawClient.connect(t, port);
   const connectedMs = performance.now();
+  const client = await RawClient.connect(t, port);
   await client.until(() => client.received === "220 ready\r\n");
   t.true(performance.now() - connectedMs > 90);
   client.write("GET / is no HTTP here");
