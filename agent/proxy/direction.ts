@@ -107,7 +107,7 @@ export class InboundDirection implements Direction {
     if (inbound === undefined) return "no_listener";
     const { applicationAddress: address, applicationPort: port } = inbound;
     exchange.clusterState = exchange.context.clusters.passthrough(
-      `application ${address}:${port}`,
+      `application ${address}:${port} ${workload.workloadVersion}`,
       () => singleEndpointCluster(address, port, workload.workloadVersion),
       this.#localAddress,
     );

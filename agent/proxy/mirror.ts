@@ -8,6 +8,7 @@
 //   sending --connection lost, response complete--> done (dropped: reset)
 //   awaiting --connection lost before a response head--> done (dropped: reset)
 //   dialling, sending --client gone--> done (dropped: client-abort); awaiting --client gone--> awaiting: it is whole
+//   any --too much of a response--> done (copied, or dropped: overflow when the request was not whole)
 //   any --time is up--> done (dropped: timeout, or copied when it was whole and a response head had come)
 import type { MessageHead } from "../http1/message-head.ts";
 import { drawMirror } from "../routing/mirror-sampling.ts";
@@ -82,6 +83,8 @@ export class MirrorCopy implements UpstreamHandler, Deadlined {
   #head: string;
   #queue: Buffer[] = [];
   #queuedBytes = 0;
+  /** Of the response. */
+  #discardedBytes = 0;
   #requestComplete: boolean;
   #connection: UpstreamConnection | null = null;
   #dialling: UpstreamConnection | null;
@@ -130,6 +133,7 @@ export class MirrorCopy implements UpstreamHandler, Deadlined {
   onBody(bytes: Buffer, complete: boolean): void {
     if (this.#done) return;
     this.#requestComplete = complete;
+    this.deadlineMs = this.#context.now() + this.#context.mirrorLimits.timeoutMs;
     const connection = this.#connection;
     if (connection === null) {
       if (bytes.length > 0) this.#enqueue(bytes);
@@ -168,14 +172,15 @@ export class MirrorCopy implements UpstreamHandler, Deadlined {
     // Nobody waits for it.
   }
 
-  onResponse(head: MessageHead, _bytes: Buffer, _start: number, _end: number, complete: boolean): boolean {
+  onResponse(head: MessageHead, bytes: Buffer, start: number, end: number, complete: boolean): boolean {
     this.statusCode = head.statusCode;
-    if (complete) this.#completeResponse();
-    return true;
+    return this.onResponseBody(bytes, start, end, complete);
   }
 
-  onResponseBody(_bytes: Buffer, _start: number, _end: number, complete: boolean): boolean {
+  onResponseBody(_bytes: Buffer, start: number, end: number, complete: boolean): boolean {
+    this.#discardedBytes += end - start;
     if (complete) this.#completeResponse();
+    else if (this.#discardedBytes > this.#context.mirrorLimits.maxDiscardedBytes) this.abort("overflow");
     return true;
   }
 

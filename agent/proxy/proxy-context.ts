@@ -28,8 +28,15 @@ export interface MirrorLimits {
   readonly maxActive: number;
   /** Bytes of one copy that its target has not taken yet. */
   readonly maxQueuedBytes: number;
-  /** From the start of a copy to the end of the response that is thrown away. */
+  /** Bytes of one response that are read to be thrown away, before its connection is cut instead. */
+  readonly maxDiscardedBytes: number;
+  /** From the last byte that the client sent to the end of the response that is thrown away. */
   readonly timeoutMs: number;
 }
 
-export const defaultMirrorLimits: MirrorLimits = { maxActive: 64, maxQueuedBytes: 1024 * 1024, timeoutMs: 15_000 };
+export const defaultMirrorLimits: MirrorLimits = {
+  maxActive: 64,
+  maxQueuedBytes: 1024 * 1024,
+  maxDiscardedBytes: 1024 * 1024,
+  timeoutMs: 15_000,
+};

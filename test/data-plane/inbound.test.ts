@@ -75,6 +75,24 @@ test("503 before the workload is known, 404 on a port that the workload does not
   t.deepEqual(valuesOf(await exchange(t, sidecar.inbound, get), "heddle-reason"), ["no_listener"]);
 });
 
+test("what is received is counted under the version that the pod has now", async (t) => {
+  const application = await startOrigin(t, () => ok("x"));
+  const sidecar = await besideApplication(t, application.port);
+  const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  await exchange(t, sidecar.inbound, get);
+  const { workload } = sidecar.context.store.current();
+  sidecar.configure({
+    rules: [],
+    clusters: {},
+    frontend: "other:80",
+    workload: { serviceName: "shop", workloadVersion: "v2", inboundPorts: workload?.inboundPorts ?? [] },
+  });
+  await exchange(t, sidecar.inbound, get);
+  const counted = sidecar.context.metrics.registry.render();
+  t.regex(counted, /http_inbound_requests_total\{[^}]*version="v1"[^}]*\} 1\n/);
+  t.regex(counted, /http_inbound_requests_total\{[^}]*version="v2"[^}]*\} 1\n/);
+});
+
 test("bytes that are no HTTP are relayed, both ways, ends included", async (t) => {
   const application = await startRawServer(t, (socket) => {
     socket.on("data", (bytes: Buffer) => socket.write(bytes));
