@@ -15,7 +15,7 @@ import type { TcpHandle } from "../transport/byte-stream.ts";
 import { ByteStream } from "../transport/byte-stream.ts";
 import type { ByteReader } from "../transport/byte-stream.ts";
 import type { Deadlined } from "../transport/deadlines.ts";
-import { ChunkedScanner } from "./chunked-scanner.ts";
+import { BodyScanner } from "./body-scanner.ts";
 import type { DownstreamOptions, RequestHandler } from "./downstream-options.ts";
 import { HeadParser } from "./head-parser.ts";
 import { MessageHead } from "./message-head.ts";
@@ -34,10 +34,9 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
   readonly #options: DownstreamOptions;
   readonly #stream: ByteStream;
   readonly #parser: HeadParser;
-  readonly #chunked = new ChunkedScanner();
+  readonly #body = new BodyScanner();
   #handler: RequestHandler | null = null;
   #reading: Reading = "head";
-  #remainingBytes = 0;
   #discardedBytes = 0;
   #responding = false;
   /** Pipelined bytes that came while a response was under way. */
@@ -153,22 +152,13 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
       return true;
     }
     const bodyStart = start + consumed;
-    let bodyEnd = bodyStart;
-    let complete = true;
-    const { head } = this.#parser;
-    if (head.framing === "length") {
-      bodyEnd = Math.min(end, bodyStart + head.contentLength);
-      this.#remainingBytes = head.contentLength - (bodyEnd - bodyStart);
-      complete = this.#remainingBytes === 0;
-    } else if (head.framing === "chunked") {
-      this.#chunked.reset();
-      bodyEnd = this.#chunked.scan(bytes, bodyStart, end);
-      if (bodyEnd < 0) {
-        this.#refuse("bad_request", this.#chunked.failure?.reason ?? "");
-        return true;
-      }
-      complete = this.#chunked.done;
+    this.#body.begin(this.head);
+    const bodyEnd = this.#body.scan(bytes, bodyStart, end);
+    if (bodyEnd < 0) {
+      this.#refuse("bad_request", this.#body.failure);
+      return true;
     }
+    const { complete } = this.#body;
     this.#headDeadlineArmed = false;
     this.#reading = complete ? "complete" : "body";
     this.#responding = true;
@@ -181,9 +171,8 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
   #readBody(bytes: Buffer, start: number, end: number): boolean {
     const bodyEnd = this.#scanBody(bytes, start, end);
     if (bodyEnd < 0) {
-      const detail = this.#chunked.failure?.reason ?? "";
-      this.#options.onProtocolError(detail);
-      this.#handler?.onRequestRefused(detail);
+      this.#options.onProtocolError(this.#body.failure);
+      this.#handler?.onRequestRefused(this.#body.failure);
       return true;
     }
     const complete = this.#reading === "complete";
@@ -194,17 +183,8 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
 
   /** Where the body's bytes end in what was read, or -1 when they are malformed; moves on when it is complete. */
   #scanBody(bytes: Buffer, start: number, end: number): number {
-    let bodyEnd: number;
-    let complete: boolean;
-    if (this.head.framing === "length") {
-      bodyEnd = Math.min(end, start + this.#remainingBytes);
-      this.#remainingBytes -= bodyEnd - start;
-      complete = this.#remainingBytes === 0;
-    } else {
-      bodyEnd = this.#chunked.scan(bytes, start, end);
-      if (bodyEnd < 0) return -1;
-      complete = this.#chunked.done;
-    }
+    const bodyEnd = this.#body.scan(bytes, start, end);
+    const { complete } = this.#body;
     if (complete) this.#reading = "complete";
     this.deadlineMs = complete ? Infinity : this.#options.now() + this.#options.stallTimeoutMs;
     return bodyEnd;
@@ -281,6 +261,8 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
     if (this.#reading === "complete") this.deadlineMs = Infinity;
     if (this.#responding) {
       this.#handler?.onResponseDrain();
+    } else if (this.#reading === "lingering") {
+      this.#awaitClose();
     } else if (this.#reading === "head") {
       this.#nextRequest();
       this.#readKept();
@@ -343,8 +325,12 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
         }
         return;
       case "discard":
+        this.#linger();
+        return;
       case "lingering":
-        this.#close(true);
+        // What the kernel has it goes on delivering; what it has not is lost, and must not look complete.
+        if (this.#stream.pendingBytes > 0) this.#stream.reset();
+        else this.#stream.destroy();
     }
   }
 
@@ -377,22 +363,21 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
   #linger(): void {
     this.#reading = "lingering";
     this.#kept = null;
-    this.deadlineMs = this.#options.now() + lingerTimeoutMs;
+    this.#awaitClose();
     this.#stream.end();
     this.#stream.resume();
   }
 
+  /** The client has time to take what waits for it, then a little more to close. */
+  #awaitClose(): void {
+    const { now, stallTimeoutMs } = this.#options;
+    this.deadlineMs = now() + (this.#stream.pendingBytes > 0 ? stallTimeoutMs : lingerTimeoutMs);
+  }
+
   #close(reset: boolean): void {
     if (this.#stream.closed) return;
-    this.deadlineMs = this.#options.now() + lingerTimeoutMs;
-    if (reset) {
-      this.#stream.reset();
-    } else if (this.#halfClosed) {
-      this.#reading = "lingering";
-      this.#stream.end();
-    } else {
-      this.#linger();
-    }
+    if (reset) this.#stream.reset();
+    else this.#linger();
   }
 }
 

@@ -7,7 +7,7 @@
 //   idle --bytes, end, error, idle timeout--> closed (nobody is told: nobody waits)
 //   head, body --end, error--> closed (reset), except a close-delimited body, which its end completes
 //   head, body --refused bytes--> closed (bad-response)
-import { ChunkedScanner } from "../http1/chunked-scanner.ts";
+import { BodyScanner } from "../http1/body-scanner.ts";
 import { HeadParser } from "../http1/head-parser.ts";
 import { MessageHead } from "../http1/message-head.ts";
 import type { ByteReader } from "../transport/byte-stream.ts";
@@ -52,7 +52,7 @@ export class UpstreamConnection implements ByteReader, Deadlined {
   readonly #stream: ByteStream;
   readonly #head = new MessageHead();
   readonly #parser = new HeadParser("response", this.#head);
-  readonly #chunked = new ChunkedScanner();
+  readonly #body = new BodyScanner();
   #handler: UpstreamHandler | null;
   #phase: Phase = "connecting";
   #served = 0;
@@ -61,7 +61,6 @@ export class UpstreamConnection implements ByteReader, Deadlined {
   /** A byte has come since the request began. */
   #answered = false;
   #reusable = true;
-  #remainingBytes = 0;
 
   constructor(pool: ConnectionPool, handler: UpstreamHandler, nowMs: number) {
     this.#pool = pool;
@@ -211,23 +210,13 @@ export class UpstreamConnection implements ByteReader, Deadlined {
       if (keptMs > 0) this.idleTimeoutMs = Math.min(Math.max(keptMs - 1000, 0), this.#pool.options.maxIdleMs);
     }
     this.#phase = "body";
-    let bodyEnd = end;
-    if (head.framing === "none") {
-      bodyEnd = start;
-      this.#responseComplete = true;
-    } else if (head.framing === "length") {
-      bodyEnd = Math.min(end, start + head.contentLength);
-      this.#remainingBytes = head.contentLength - (bodyEnd - start);
-      this.#responseComplete = this.#remainingBytes === 0;
-    } else if (head.framing === "chunked") {
-      this.#chunked.reset();
-      bodyEnd = this.#chunked.scan(bytes, start, end);
-      if (bodyEnd < 0) {
-        this.#fail("bad-response", this.#chunked.failure?.reason ?? "bad chunk");
-        return true;
-      }
-      this.#responseComplete = this.#chunked.done;
+    this.#body.begin(head);
+    const bodyEnd = this.#body.scan(bytes, start, end);
+    if (bodyEnd < 0) {
+      this.#fail("bad-response", this.#body.failure);
+      return true;
     }
+    this.#responseComplete = this.#body.complete;
     const handler = this.#handler;
     if (handler === null) return true;
     const complete = this.#responseComplete;
@@ -239,25 +228,12 @@ export class UpstreamConnection implements ByteReader, Deadlined {
   #onBody(bytes: Buffer, start: number, end: number): boolean {
     const handler = this.#handler;
     if (handler === null) return true;
-    let bodyEnd = end;
-    switch (this.#head.framing) {
-      case "length":
-        bodyEnd = Math.min(end, start + this.#remainingBytes);
-        this.#remainingBytes -= bodyEnd - start;
-        this.#responseComplete = this.#remainingBytes === 0;
-        break;
-      case "chunked":
-        bodyEnd = this.#chunked.scan(bytes, start, end);
-        if (bodyEnd < 0) {
-          this.#fail("bad-response", this.#chunked.failure?.reason ?? "bad chunk");
-          return true;
-        }
-        this.#responseComplete = this.#chunked.done;
-        break;
-      case "close":
-      case "none":
-        break;
+    const bodyEnd = this.#body.scan(bytes, start, end);
+    if (bodyEnd < 0) {
+      this.#fail("bad-response", this.#body.failure);
+      return true;
     }
+    this.#responseComplete = this.#body.complete;
     const complete = this.#responseComplete;
     if (bodyEnd < end) this.#reusable = false;
     if (complete) this.#settle();

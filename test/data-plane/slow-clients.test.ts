@@ -135,3 +135,50 @@ test("connections past the listener's bound are refused; the others are served",
 function drained(client: RawClient): boolean {
   return client.socket.writableLength === 0;
 }
+
+for (const [name, headers] of [
+  ["that asks to close", "Connection: close\r\n"],
+  ["that half-closes", ""],
+] as const) {
+  test(`a client ${name} and reads late gets all of its last response`, async (t) => {
+    const clock = manualClock();
+    const body = "x".repeat(2 * 1024 * 1024);
+    const origin = await startOrigin(t, () => ok(body));
+    const proxy = await proxyFor(t, toOrigin(origin.port), { now: clock.now });
+    const pass = sweeper(proxy, clock);
+    const client = await RawClient.connect(t, proxy.port);
+    client.socket.pause();
+    client.write(`GET / HTTP/1.1\r\nHost: a\r\n${headers}\r\n`);
+    if (headers === "") client.end();
+    const endpoint = [...proxy.context.clusters.all()][0]!.endpoints[0]!;
+    await until(() => origin.requests.length === 1 && endpoint.activeRequests === 0);
+    for (let index = 0; index < 5; index++) {
+      pass(2000);
+      await new Promise(setImmediate);
+    }
+    client.socket.resume();
+    t.true((await client.response()).body === body);
+    await client.ended();
+    t.is(client.closing, "end");
+  });
+}
+
+test("a client that leaves off its body after an early response is let go in order", async (t) => {
+  const clock = manualClock();
+  const origin = await startRawServer(t, (socket) => {
+    socket.once("data", () => socket.write(ok("early")));
+  });
+  const proxy = await proxyFor(t, toOrigin(origin.port), { now: clock.now });
+  const pass = sweeper(proxy, clock);
+  const client = await RawClient.connect(t, proxy.port);
+  client.socket.pause();
+  client.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\npart");
+  const endpoint = [...proxy.context.clusters.all()][0]!.endpoints[0]!;
+  await until(() => origin.connections() === 1 && endpoint.activeRequests === 0);
+  pass(2000);
+  await new Promise(setImmediate);
+  client.socket.resume();
+  t.is((await client.response()).body, "early");
+  await client.ended();
+  t.is(client.closing, "end");
+});
