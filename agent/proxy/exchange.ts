@@ -283,8 +283,9 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
 
   // --- response ----------------------------------------------------------------------------------------------------
 
-  onInformational(head: MessageHead): void {
-    if (this.downstream.head.versionMinor === 1) this.downstream.send(renderResponse(this, head, "", HOP_BY_HOP));
+  onInformational(head: MessageHead): boolean {
+    if (this.downstream.head.versionMinor === 0) return true;
+    return this.downstream.send(renderResponse(this, head, "", HOP_BY_HOP));
   }
 
   onResponse(head: MessageHead, bytes: Buffer, bodyStart: number, bodyEnd: number, complete: boolean): boolean {

@@ -168,8 +168,9 @@ export class MirrorCopy implements UpstreamHandler, Deadlined {
     });
   }
 
-  onInformational(): void {
+  onInformational(): boolean {
     // Nobody waits for it.
+    return true;
   }
 
   onResponse(head: MessageHead, bytes: Buffer, start: number, end: number, complete: boolean): boolean {

@@ -30,7 +30,8 @@ export interface UpstreamFailure {
 /** What a connection tells the one who uses it. Heads and bytes are valid only during the call. */
 export interface UpstreamHandler {
   onConnected(connection: UpstreamConnection): void;
-  onInformational(head: MessageHead): void;
+  /** A 1xx response. False stops reading until resumeResponse(). */
+  onInformational(head: MessageHead): boolean;
   /** The final head with what came of the body in the same read. False stops reading until resumeResponse(). */
   onResponse(head: MessageHead, bytes: Buffer, bodyStart: number, bodyEnd: number, complete: boolean): boolean;
   /** Body bytes as they stand on the wire, chunk framing included. False stops reading until resumeResponse(). */
@@ -158,9 +159,10 @@ export class UpstreamConnection implements ByteReader, Deadlined {
     this.#answered = true;
     if (this.#phase === "body") return this.#onBody(bytes, start, end);
     let position = start;
-    while (this.#phase === "head") {
+    let ready = true;
+    while (position < end && this.#phase === "head") {
       const consumed = this.#parser.parse(bytes, position, end);
-      if (consumed === 0) return true;
+      if (consumed === 0) return ready;
       if (consumed < 0) {
         this.#fail("bad-response", this.#parser.failure?.reason ?? "bad response");
         return true;
@@ -172,10 +174,9 @@ export class UpstreamConnection implements ByteReader, Deadlined {
         this.#fail("bad-response", "unexpected 101 Switching Protocols");
         return true;
       }
-      this.#handler?.onInformational(head);
-      if (position === end) return true;
+      ready = this.#handler?.onInformational(head) ?? true;
     }
-    return true;
+    return ready;
   }
 
   onEnd(): void {

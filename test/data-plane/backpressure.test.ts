@@ -92,6 +92,30 @@ test.serial(
   },
 );
 
+test.serial("interim responses without end wait for the client, too", async (t) => {
+  let sent = 0;
+  const hint = `HTTP/1.1 103 Early Hints\r\nLink: </${"x".repeat(1000)}>\r\n\r\n`.repeat(64);
+  const origin = await startOrigin(t, (_request, socket) => {
+    const more = (): void => {
+      while (sent < 100 * mebibyte) {
+        sent += hint.length;
+        if (!socket.write(hint)) return;
+      }
+    };
+    socket.on("drain", more);
+    more();
+    return null;
+  });
+  const proxy = await proxyFor(t, toOrigin(origin.port));
+  const client = await RawClient.connect(t, proxy.port);
+  client.socket.pause();
+  client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  await still(() => sent);
+  t.true(sent < kernelBytes, `${sent} bytes were taken for a client that reads nothing`);
+  client.socket.resume();
+  await client.until(() => client.received.length >= sent - hint.length && sent >= 100 * mebibyte);
+});
+
 /** Memory of this process that buffers and strings of data would be in, the test's own sockets included. */
 function heldBytes(): number {
   const { arrayBuffers, heapUsed } = process.memoryUsage();
