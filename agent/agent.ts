@@ -131,6 +131,11 @@ export class Agent {
       ...(initial === null ? {} : { initial }),
     });
     this.#client = client;
+    this.#metrics.registry.beforeScrape(() => {
+      const { state, connects } = client.status();
+      this.#metrics.discoveryConnected.value = state === "streaming" ? 1 : 0;
+      this.#metrics.discoveryConnects.value = connects;
+    });
     const admin = await this.#admin.listen(config.admin.host, config.admin.port);
     const ports = config.mode === "gateway" ? this.#startGateway(client) : await this.#startSidecar(client);
     client.start();

@@ -71,6 +71,8 @@ export interface DiscoveryClientStatus {
   readonly address: string;
   readonly generation: string;
   readonly subscriptions: number;
+  /** Streams on which a response was applied. */
+  readonly connects: number;
   readonly applied: number;
   readonly refused: number;
   /** How the last attempt ended; null while the first goes on. */

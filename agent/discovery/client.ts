@@ -59,6 +59,7 @@ export class DiscoveryClient {
   #cancelSweep: (() => void) | null = null;
   #cancelFlush: (() => void) | null = null;
   #flushedAtMs = -Infinity;
+  #connects = 0;
   #applied = 0;
   #refused = 0;
   #lastEnd: ConnectionEnd | null = null;
@@ -154,6 +155,7 @@ export class DiscoveryClient {
       address: this.#address,
       generation: this.#resources.generation,
       subscriptions: this.#names.size,
+      connects: this.#connects,
       applied: this.#applied,
       refused: this.#refused,
       lastEnd: this.#lastEnd,
@@ -217,7 +219,10 @@ export class DiscoveryClient {
       return;
     }
     this.#applied += 1;
-    if (this.#state === "connecting") this.#logger.info({ address: this.#address }, "connected to the control plane");
+    if (this.#state === "connecting") {
+      this.#connects += 1;
+      this.#logger.info({ address: this.#address }, "connected to the control plane");
+    }
     this.#state = "streaming";
     this.#backoff.reset();
     this.#markReady();
