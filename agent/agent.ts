@@ -327,7 +327,7 @@ export class Agent {
       draining: this.#draining !== null,
       inboundConnections: this.#sidecar?.inbound.openConnections,
       outboundConnections: this.#sidecar?.outbound.openConnections,
-      gatewayConnections: this.#gateway?.all().reduce((sum, listener) => sum + listener.openConnections, 0),
+      gatewayConnections: this.#gateway === null ? undefined : this.#openConnections(),
     };
   }
 }

@@ -11,7 +11,7 @@ import { DiscoveryServer } from "../control-plane/discovery/server.ts";
 import { limitHeapGrowth } from "../control-plane/heap-growth.ts";
 import { SnapshotBuilder } from "../control-plane/snapshot/snapshot.ts";
 import type { ClusterState, HttpRoute } from "../control-plane/source/cluster-state.ts";
-import * as make from "../control-plane/translate/test-objects.ts";
+import * as make from "../test/support/cluster-objects.ts";
 import { Translator } from "../control-plane/translate/translate.ts";
 import { figure } from "./harness/figure.ts";
 import { LOAD_CORE, PROXY_CORE } from "./harness/managed-process.ts";

@@ -4,7 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { SnapshotBuilder } from "../control-plane/snapshot/snapshot.ts";
 import type { ClusterState, HttpRoute } from "../control-plane/source/cluster-state.ts";
-import * as make from "../control-plane/translate/test-objects.ts";
+import * as make from "../test/support/cluster-objects.ts";
 import { Translator } from "../control-plane/translate/translate.ts";
 import { figure } from "./harness/figure.ts";
 import { renderTable } from "./harness/table.ts";

@@ -19,7 +19,7 @@ import {
   makeState,
   partsOf,
   serviceParent,
-} from "./test-objects.ts";
+} from "../../test/support/cluster-objects.ts";
 import { Translator } from "./translate.ts";
 import type { Translation } from "./translation.ts";
 

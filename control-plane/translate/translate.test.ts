@@ -17,7 +17,7 @@ import {
   makeState,
   partsOf,
   serviceParent,
-} from "./test-objects.ts";
+} from "../../test/support/cluster-objects.ts";
 import { Translator } from "./translate.ts";
 import type { Condition, Translation } from "./translation.ts";
 

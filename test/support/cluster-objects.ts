@@ -13,8 +13,8 @@ import type {
   ParentReference,
   Pod,
   Service,
-} from "../source/cluster-state.ts";
-import type { Translation } from "./translation.ts";
+} from "../../control-plane/source/cluster-state.ts";
+import type { Translation } from "../../control-plane/translate/translation.ts";
 
 export const controllerName = "heddle.dev/gateway-controller";
 
