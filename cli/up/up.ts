@@ -58,7 +58,6 @@ export class Up {
   #watched: WatchedState | null = null;
   #timer: NodeJS.Timeout | undefined;
   #hadProblems = false;
-  #picture: Picture;
   #closed: Promise<void> | null = null;
 
   constructor(options: UpOptions) {
@@ -97,7 +96,6 @@ export class Up {
       onOverlay: ({ pods, endpointSlices }) => this.#source.setOverlay([...pods, ...endpointSlices]),
     });
     this.#stateServer = new StateServer(this.#ownFolder, () => this.state());
-    this.#picture = this.#takePicture();
   }
 
   /** Resolves when everything was started; whether it is ready shows in the picture. Leaves nothing behind on failure. */
@@ -137,7 +135,7 @@ export class Up {
       return { name, state, restarts, pid, admin: ports.admin === 0 ? "" : `127.0.0.1:${ports.admin}` };
     });
     return {
-      picture: this.#picture,
+      picture: this.picture(),
       isSettled: this.isSettled(),
       generation: this.#controlPlane.discovery.snapshot?.generation ?? "",
       gateways: this.#gateways.addresses(),
@@ -163,12 +161,6 @@ export class Up {
       connected.length === agents.length &&
       connected.every((agent) => agent.acknowledgedGeneration === generation && !agent.isInFlight)
     );
-  }
-
-  /** Takes a fresh picture: counters as agents reported them until now. */
-  picture(): Picture {
-    this.#picture = this.#takePicture();
-    return this.#picture;
   }
 
   /** Puts a fresh agent in the place of every gateway agent, then drains the old ones. No connection is refused. */
@@ -250,7 +242,8 @@ export class Up {
     this.#options.output.show(this.picture());
   }
 
-  #takePicture(): Picture {
+  /** Counters as agents reported them until now. */
+  picture(): Picture {
     const state = this.#source.current();
     const replicas = this.#runner.replicas();
     const agents = [...this.#gateways.agents(), ...this.#sidecars.agents()];

@@ -87,6 +87,15 @@ test("rates run over the window, and versions of one backend are added up", (t) 
   t.is(stable?.requests, 1040);
 });
 
+test("asked for often, the rates are still those of the window", (t) => {
+  const live = new LiveRoutes();
+  for (let atMs = 0; atMs <= 5000; atMs += 10) {
+    live.update(state(95, 5), [sum("stable", atMs / 10)], atMs);
+  }
+  const routes = live.update(state(95, 5), [sum("stable", 501)], 5010);
+  t.is(Math.round(backendsOf(routes)[0]?.requestsPerSecond ?? 0), 100);
+});
+
 test("a control plane that starts counting again is never a negative number", (t) => {
   const live = new LiveRoutes();
   live.update(state(1, 1), [sum("stable", 100)], 0);

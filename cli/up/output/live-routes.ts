@@ -86,6 +86,8 @@ interface Baseline {
 }
 
 const nothing: Counters = { requests: 0, errors: 0, mirrored: 0, mirrorsDropped: 0, latencyBuckets: [] };
+/** However often the picture is asked for, a window holds a bounded number of samples. */
+const minimumSpacingMs = 250;
 const serverErrorClass = 4;
 const noResponseClass = 5;
 
@@ -102,6 +104,10 @@ export class LiveRoutes {
   /** Takes the sums as they stand at `atMs` and returns the whole picture. */
   update(state: Pick<ClusterState, "httpRoutes">, sums: readonly StatsSum[], atMs: number): readonly LiveRoute[] {
     const sample: Sample = { atMs, counters: addUp(sums) };
+    const [beforeLast, last] = this.#samples.slice(-2);
+    if (beforeLast !== undefined && last !== undefined && last.atMs - beforeLast.atMs < minimumSpacingMs) {
+      this.#samples.pop();
+    }
     this.#samples.push(sample);
     while ((this.#samples[1]?.atMs ?? Infinity) <= atMs - this.#windowMs) {
       this.#samples.shift();
