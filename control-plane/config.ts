@@ -3,12 +3,25 @@ import { isIP } from "node:net";
 import { defaultControllerName, type ListenAddress } from "./control-plane.ts";
 
 export interface ControlPlaneConfig {
-  /** Where objects come from; a cluster's API becomes another kind of it. */
-  readonly source: { readonly kind: "folder"; readonly folder: string };
+  /** Where objects come from. */
+  readonly source: { readonly kind: "folder"; readonly folder: string } | { readonly kind: "kubernetes" };
   readonly defaultNamespace: string;
   readonly controllerName: string;
   readonly discovery: ListenAddress;
   readonly admin: ListenAddress;
+  /** Null: nowhere but at `admin`. */
+  readonly health: ListenAddress | null;
+  /** Null: no injection. */
+  readonly webhook: ListenAddress | null;
+  /** This replica's name, as holder of the Lease. */
+  readonly podName: string;
+  /** What injected pods and gateways run. */
+  readonly image: string;
+  readonly imagePullPolicy: "Always" | "IfNotPresent" | "Never";
+  /** Where agents send spans; "": nowhere. */
+  readonly otlpEndpoint: string;
+  /** Share of new traces that agents record, "0" to "1". */
+  readonly traceSampling: string;
   /** Folder of status files; null writes none. */
   readonly statusFolder: string | null;
   readonly logLevel: string;
@@ -31,11 +44,7 @@ interface Field<Value> {
 const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
 const fields = {
-  source: field("HEDDLE_SOURCE", null, "where objects come from: folder:DIR", (text) =>
-    text.startsWith("folder:") && text.length > "folder:".length
-      ? { value: { kind: "folder" as const, folder: text.slice("folder:".length) } }
-      : { expected: "folder:DIR" },
-  ),
+  source: field("HEDDLE_SOURCE", null, "where objects come from: folder:DIR, or kubernetes", readSource),
   defaultNamespace: field("HEDDLE_DEFAULT_NAMESPACE", "default", "namespace of objects that name none", (text) =>
     /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(text) ? { value: text } : { expected: "a lower-case DNS label" },
   ),
@@ -50,6 +59,27 @@ const fields = {
   ),
   discovery: field("HEDDLE_DISCOVERY_ADDRESS", "127.0.0.1:15010", "where agents connect", readAddress),
   admin: field("HEDDLE_ADMIN_ADDRESS", "127.0.0.1:15014", "health, metrics and debug pages", readAddress),
+  health: field("HEDDLE_HEALTH_ADDRESS", "", "health and metrics alone; nowhere when empty", readOptionalAddress),
+  webhook: field("HEDDLE_WEBHOOK_ADDRESS", "", "kubernetes: injection webhook; off when empty", readOptionalAddress),
+  podName: field("HEDDLE_POD_NAME", "", "kubernetes: this replica, as holder of the Lease", (text) =>
+    /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$/.test(text) ? { value: text } : { expected: "a Kubernetes name" },
+  ),
+  image: field("HEDDLE_IMAGE", "", "kubernetes: image of injected agents and gateways", (text) =>
+    /^\S*$/.test(text) ? { value: text } : { expected: "an image reference" },
+  ),
+  imagePullPolicy: field("HEDDLE_IMAGE_PULL_POLICY", "IfNotPresent", "kubernetes: of that image", (text) =>
+    text === "Always" || text === "IfNotPresent" || text === "Never"
+      ? { value: text }
+      : { expected: "Always, IfNotPresent or Never" },
+  ),
+  otlpEndpoint: field("HEDDLE_OTLP_ENDPOINT", "", "kubernetes: where agents send spans; off when empty", (text) =>
+    text === "" || /^https?:\/\/\S+$/.test(text)
+      ? { value: text }
+      : { expected: "a URL, such as http://jaeger.heddle-traces.svc:4317" },
+  ),
+  traceSampling: field("HEDDLE_TRACE_SAMPLING", "1", "kubernetes: share of new traces recorded", (text) =>
+    /^(0(\.\d{1,9})?|1(\.0{1,9})?)$/.test(text) ? { value: text } : { expected: "a number from 0 to 1" },
+  ),
   statusFolder: field("HEDDLE_STATUS_FOLDER", "", "folder for status files; none when empty", (text) => ({
     value: text === "" ? null : text,
   })),
@@ -83,6 +113,10 @@ export function readConfig(environment: Environment): ConfigResult {
   const config = Object.fromEntries(
     Object.entries(fields).map(([key, one]) => [key, read(one as Field<unknown>)]),
   ) as unknown as ControlPlaneConfig;
+  if (config.source?.kind === "kubernetes") {
+    if (config.podName === "") errors.push("HEDDLE_POD_NAME: required with HEDDLE_SOURCE=kubernetes");
+    if (config.image === "") errors.push("HEDDLE_IMAGE: required with HEDDLE_SOURCE=kubernetes");
+  }
   const known = new Set(Object.values(fields).map(({ name }) => name));
   const warnings = Object.keys(environment)
     .filter((name) => name.startsWith("HEDDLE_") && !known.has(name))
@@ -100,6 +134,19 @@ export function describeConfig(): string {
 
 function field<Value>(name: string, fallback: string | null, about: string, read: Field<Value>["read"]): Field<Value> {
   return { name, fallback, about, read };
+}
+
+function readSource(text: string): Read<ControlPlaneConfig["source"]> {
+  if (text === "kubernetes") return { value: { kind: "kubernetes" } };
+  const [kind, ...rest] = text.split(":");
+  const folder = rest.join(":");
+  return kind === "folder" && folder !== ""
+    ? { value: { kind: "folder", folder } }
+    : { expected: "folder:DIR or kubernetes" };
+}
+
+function readOptionalAddress(text: string): Read<ListenAddress | null> {
+  return text === "" ? { value: null } : readAddress(text);
 }
 
 function readAddress(text: string): Read<ListenAddress> {

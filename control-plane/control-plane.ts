@@ -2,6 +2,7 @@
 // their sinks. Owns the order of start and close and the numbers about itself; every step's rules are the step's.
 import { randomBytes } from "node:crypto";
 import { AdminServer } from "./admin/server.ts";
+import type { AdminView } from "./admin/view.ts";
 import { type Clock, systemClock } from "./discovery/clock.ts";
 import { Debounce } from "./discovery/debounce.ts";
 import { type Logger, silentLogger } from "./discovery/logger.ts";
@@ -28,6 +29,8 @@ export interface ControlPlaneOptions {
   readonly controllerName?: string;
   readonly discovery?: ListenAddress;
   readonly admin?: ListenAddress;
+  /** Health and metrics alone, for a kubelet and a Prometheus; null: nowhere but at `admin`. */
+  readonly health?: ListenAddress | null;
   readonly statusSinks?: readonly StatusSink[];
   /** Addresses of every Gateway: what statuses say and what spec.addresses may ask for. */
   readonly gatewayAddresses?: readonly { readonly type: string; readonly value: string }[];
@@ -46,6 +49,7 @@ export class ControlPlane {
   readonly discovery: DiscoveryServer;
   readonly #source: Source;
   readonly #admin: AdminServer;
+  readonly #health: AdminServer | null;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #controllerName: string;
@@ -88,22 +92,22 @@ export class ControlPlane {
       onAgentChange: () => this.#onAgentChange(),
       ...(options.limits && { limits: options.limits }),
     });
-    this.#admin = new AdminServer({
-      ...(options.admin ?? loopback),
-      view: {
-        discovery: this.discovery,
-        metrics: this.metrics,
-        problems: () => this.#source.problems(),
-        statuses: () => this.#objects,
-        isReady: () => this.discovery.snapshot !== null && this.#closed === null,
-      },
-    });
+    const view: AdminView = {
+      discovery: this.discovery,
+      metrics: this.metrics,
+      problems: () => this.#source.problems(),
+      statuses: () => this.#objects,
+      isReady: () => this.discovery.snapshot !== null && this.#closed === null,
+    };
+    this.#admin = new AdminServer({ ...(options.admin ?? loopback), view, shows: "everything" });
+    this.#health = options.health ? new AdminServer({ ...options.health, view, shows: "health" }) : null;
   }
 
   /** Serves as soon as the source has a state; a source with only problems is waited for, and says so in the log. */
   async start(): Promise<{ readonly discoveryPort: number; readonly adminPort: number }> {
     try {
       const adminPort = await this.#admin.start();
+      await this.#health?.start();
       this.#source.onChange((state, origin) => this.#onState(state, origin));
       this.#source.onProblem((problems) => this.#onProblems(problems));
       await this.#source.start();
@@ -143,6 +147,7 @@ export class ControlPlane {
     await this.discovery.close();
     await Promise.all(this.#sinks.map((sink) => sink.close()));
     await this.#admin.close();
+    await this.#health?.close();
   }
 
   #onState(state: ClusterState, origin: StateOrigin): void {

@@ -21,11 +21,13 @@ async function main(): Promise<void> {
   const { config } = read;
   const logger = await makeLogger(config);
   for (const warning of read.warnings) logger.warn({}, warning);
+  if (config.source.kind === "kubernetes") throw new Error("not wired yet");
   const controlPlane = new ControlPlane({
     source: new FolderSource({ folder: config.source.folder, defaultNamespace: config.defaultNamespace }),
     controllerName: config.controllerName,
     discovery: config.discovery,
     admin: config.admin,
+    health: config.health,
     statusSinks: config.statusFolder === null ? [] : [new FileSink({ folder: config.statusFolder, logger })],
     logger,
   });

@@ -1,5 +1,6 @@
 // The admin server: health, metrics and debug pages over HTTP, for people and probes. Read only, and on loopback
-// unless configured otherwise: it shows everything and asks nobody who they are.
+// unless configured otherwise: it shows everything and asks nobody who they are. On a second address it may serve
+// health and metrics alone, where a kubelet and a Prometheus reach them.
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Page, agentsPage, problemsPage, snapshotPage, statsPage, statusPage } from "./debug-pages.ts";
@@ -12,6 +13,8 @@ export interface AdminServerOptions {
   /** 0 is any free port. */
   readonly port: number;
   readonly view: AdminView;
+  /** Debug pages as well, or health and metrics only. */
+  readonly shows: "everything" | "health";
 }
 
 interface Answer {
@@ -50,9 +53,9 @@ const pages: Readonly<
   "/debug/problems": { about: "mistakes in what the source reads", answer: (view) => json(problemsPage(view)) },
 };
 
-const index = Object.entries(pages)
-  .map(([path, { about }]) => `${path.padEnd(16)} ${about}`)
-  .join("\n");
+const healthPages: typeof pages = Object.fromEntries(
+  Object.entries(pages).filter(([path]) => !path.startsWith("/debug/")),
+);
 
 export class AdminServer {
   readonly #options: AdminServerOptions;
@@ -102,15 +105,21 @@ export class AdminServer {
     const path = mark === -1 ? target : target.slice(0, mark);
     if (request.method !== "GET" && request.method !== "HEAD")
       return { ...text(405, "only GET and HEAD"), headers: { allow: "GET, HEAD" } };
-    if (path === "/" || path === "/debug") return text(200, index);
-    const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
-    if (page === undefined) return text(404, `no such page; there are:\n${index}`);
+    const shown = this.#options.shows === "everything" ? pages : healthPages;
+    if (path === "/" || path === "/debug") return text(200, indexOf(shown));
+    const page = Object.hasOwn(shown, path) ? shown[path] : undefined;
+    if (page === undefined) return text(404, `no such page; there are:\n${indexOf(shown)}`);
     try {
       return page.answer(this.#options.view, new URLSearchParams(mark === -1 ? "" : target.slice(mark + 1)));
     } catch (error) {
       return text(500, `this page failed: ${String(error)}`);
     }
   }
+}
+
+function indexOf(shown: typeof pages): string {
+  const lines = Object.entries(shown).map(([path, { about }]) => `${path.padEnd(16)} ${about}`);
+  return lines.join("\n");
 }
 
 function text(status: number, body: string): Answer {
