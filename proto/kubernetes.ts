@@ -31,6 +31,10 @@ export const agentPorts = {
   admin: 15_020,
   /** Every address: /livez, /readyz, /metrics, the application's probes. */
   health: 15_021,
+  /** Where capture sends connections to `health`, so that one which comes there directly shows that capture is missing. */
+  capturedHealth: 15_022,
+  /** Nobody listens: what the agent dials to see whether capture works. */
+  captureCheck: 15_002,
 } as const;
 
 /** User and group of the agent in every pod: what capture tells the proxy's own connections by. */
