@@ -9,6 +9,7 @@ import { AdminServer } from "./admin/admin-server.ts";
 import type { AgentConfig } from "./config.ts";
 import { DiscoveryClient } from "./discovery/client.ts";
 import type { ApplyResult } from "./discovery/client-options.ts";
+import { readCredentials } from "./discovery/credentials.ts";
 import { LastGoodFile } from "./discovery/last-good.ts";
 import { DiscoveryFrontendResolver } from "./frontend-resolver.ts";
 import { GatewayListeners } from "./listener/gateway-listeners.ts";
@@ -128,6 +129,7 @@ export class Agent {
       },
       apply: (resources) => this.#apply(resources),
       logger: this.#logger,
+      credentials: () => readCredentials({ caFile: config.controlPlaneCa, tokenFile: config.tokenFile }),
       ...(initial === null ? {} : { initial }),
     });
     this.#client = client;

@@ -17,6 +17,10 @@ export interface AgentConfig {
   readonly gateway: string;
   /** Tried in turn. */
   readonly controlPlanes: readonly string[];
+  /** PEM bundle that the control plane is verified by; "" for no TLS. */
+  readonly controlPlaneCa: string;
+  /** ServiceAccount token sent to the control plane; "" for none. */
+  readonly tokenFile: string;
   /** Gateway: whether listening sockets come from the parent process. */
   readonly inheritListeners: boolean;
   /** Gateway: the host that listeners bind. */
@@ -118,6 +122,18 @@ const fields = {
     name: "HEDDLE_CONTROL_PLANE",
     about: "host:port of the control plane, or several with commas",
     parse: controlPlanes,
+  },
+  controlPlaneCa: {
+    name: "HEDDLE_CONTROL_PLANE_CA",
+    about: "PEM bundle that the control plane is verified by; no TLS when empty",
+    fallback: "",
+    parse: ok<string>,
+  },
+  tokenFile: {
+    name: "HEDDLE_TOKEN_FILE",
+    about: "token sent to the control plane over TLS; none when empty",
+    fallback: "",
+    parse: ok<string>,
   },
   listeners: {
     name: "HEDDLE_LISTENERS",
@@ -245,6 +261,8 @@ export function parseAgentConfig(environment: Environment): AgentConfigResult {
     labels: read<Record<string, string>>(fields.labels, {}),
     gateway: read(fields.gateway, ""),
     controlPlanes: read<string[]>(fields.controlPlanes, []),
+    controlPlaneCa: read(fields.controlPlaneCa, ""),
+    tokenFile: read(fields.tokenFile, ""),
     inheritListeners: read<string>(fields.listeners, "") === "inherit",
     bindAddress: read(fields.bindAddress, ""),
     privilegedPortOffset: read(fields.privilegedPortOffset, 0),
@@ -265,6 +283,9 @@ export function parseAgentConfig(environment: Environment): AgentConfigResult {
     readyTimeoutMs: read(fields.readyTimeoutMs, 0),
     tracing: tracing.kind === "invalid" ? { kind: "off" } : tracing,
   };
+  if (config.tokenFile !== "" && config.controlPlaneCa === "") {
+    errors.push("HEDDLE_TOKEN_FILE needs HEDDLE_CONTROL_PLANE_CA: a token is sent over TLS only");
+  }
   if (mode === "gateway" && config.gateway === "" && environment["HEDDLE_MODE"] === "gateway") {
     errors.push("HEDDLE_GATEWAY is required in gateway mode: namespace/name");
   }

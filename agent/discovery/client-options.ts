@@ -35,8 +35,8 @@ export interface DiscoveryClientOptions {
   /** In [0, 1). */
   readonly random?: () => number;
   readonly logger?: Logger;
-  /** Default: no TLS. */
-  readonly credentials?: ChannelCredentials;
+  /** Called for each attempt; when it throws, the attempt has failed for that reason. Default: no TLS. */
+  readonly credentials?: () => ChannelCredentials;
   readonly keepalive?: { readonly timeMs: number; readonly timeoutMs: number };
   readonly limits?: Partial<DiscoveryClientLimits>;
 }

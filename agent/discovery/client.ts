@@ -6,7 +6,7 @@
 //   connecting, streaming | stream ends       | waiting; what is held stays as it is
 //   waiting       | delay over                | connecting to the next address
 //   any           | stop()                    | stopped, for good
-import { credentials as grpcCredentials, type ChannelCredentials } from "@grpc/grpc-js";
+import { credentials as grpcCredentials, status, type ChannelCredentials } from "@grpc/grpc-js";
 import { protocolVersion } from "../../proto/discovery.ts";
 import type { DiscoveryResponse, RuleStats as WireRuleStats } from "../../proto/messages.ts";
 import type { Answer, ResourceSet } from "../snapshot/resources.ts";
@@ -49,7 +49,7 @@ export class DiscoveryClient {
   readonly #names: SubscribedNames;
   readonly #waiters: AnswerWaiters;
   readonly #backoff: Backoff;
-  readonly #credentials: ChannelCredentials;
+  readonly #credentials: () => ChannelCredentials;
   readonly #markReady: () => void;
   #resources: ResourceSet;
   #state: DiscoveryClientStatus["state"] = "stopped";
@@ -70,7 +70,7 @@ export class DiscoveryClient {
     this.#limits = { ...defaultClientLimits, ...options.limits };
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silentLogger;
-    this.#credentials = options.credentials ?? grpcCredentials.createInsecure();
+    this.#credentials = options.credentials ?? (() => grpcCredentials.createInsecure());
     this.#names = new SubscribedNames(this.#limits);
     this.#waiters = new AnswerWaiters(this.#clock, this.#limits.maxWaiters);
     this.#backoff = new Backoff({
@@ -168,9 +168,17 @@ export class DiscoveryClient {
 
   #connect(): void {
     this.#state = "connecting";
+    let credentials: ChannelCredentials;
+    try {
+      credentials = this.#credentials();
+    } catch (error) {
+      const details = error instanceof Error ? error.message : String(error);
+      this.#disconnected({ code: status.UNAUTHENTICATED, details });
+      return;
+    }
     const connection = new DiscoveryConnection({
       address: this.#address,
-      credentials: this.#credentials,
+      credentials,
       clock: this.#clock,
       firstResponseTimeoutMs: this.#limits.firstResponseTimeoutMs,
       keepalive: this.#options.keepalive ?? { timeMs: 10_000, timeoutMs: 5000 },

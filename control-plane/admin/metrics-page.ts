@@ -70,6 +70,12 @@ export function renderMetrics({ discovery, metrics, problems, isReady }: AdminVi
     "counter",
     [...streams.streamsEnded].map(([status, count]) => [{ status }, count] as const),
   );
+  text.samples(
+    "heddle_control_plane_authentication_failures_total",
+    "Streams refused because of their token, by reason.",
+    "counter",
+    [...streams.authenticationFailures].map(([reason, count]) => [{ reason }, count] as const),
+  );
   text.counter("heddle_pushes_total", "Responses sent to agents.", streams.responsesSent);
   text.counter("heddle_pushed_resources_total", "Resources in responses sent to agents.", streams.resourcesSent);
   text.counter("heddle_acks_total", "Responses that agents acknowledged.", streams.acknowledged);

@@ -4,13 +4,8 @@ import { status } from "@grpc/grpc-js";
 import { isCompatibleProtocol, protocolVersion } from "../../proto/discovery.ts";
 import type { Hello, Node } from "../../proto/messages.ts";
 import { subscriptionRefusal } from "../snapshot/scope.ts";
+import { gatewayRefusal, nodeRefusal, type Caller, type Refusal } from "./authorize.ts";
 import type { DiscoveryLimits } from "./limits.ts";
-
-/** Why a stream ends: a gRPC status code and its message. */
-export interface Refusal {
-  readonly code: status;
-  readonly details: string;
-}
 
 const maxNodeFieldLength = 512;
 const maxLabels = 256;
@@ -19,8 +14,8 @@ export type HelloResult =
   | { readonly ok: true; readonly node: Node }
   | { readonly ok: false; readonly refusal: Refusal };
 
-/** The node that says Hello, or why it may not. */
-export function admitHello(hello: Hello, limits: DiscoveryLimits): HelloResult {
+/** The node that says Hello, or why it may not. `caller` is null where nobody is asked who they are. */
+export function admitHello(hello: Hello, limits: DiscoveryLimits, caller: Caller | null): HelloResult {
   if (!isCompatibleProtocol(hello.protocolVersion)) {
     return refuse(
       status.FAILED_PRECONDITION,
@@ -32,7 +27,9 @@ export function admitHello(hello: Hello, limits: DiscoveryLimits): HelloResult {
   if (node === null) return refuse(status.INVALID_ARGUMENT, "Hello has no node");
   const fault = nodeFault(node);
   if (fault !== null) return refuse(status.INVALID_ARGUMENT, fault);
-  const refusal = refuseSubscriptions(node, hello.subscriptions, new Set(), limits);
+  const refusal =
+    (caller === null ? null : nodeRefusal(caller, node)) ??
+    refuseSubscriptions(node, hello.subscriptions, new Set(), limits, caller);
   return refusal === null ? { ok: true, node } : { ok: false, refusal };
 }
 
@@ -42,6 +39,7 @@ export function refuseSubscriptions(
   added: readonly string[],
   subscriptions: ReadonlySet<string>,
   limits: DiscoveryLimits,
+  caller: Caller | null,
 ): Refusal | null {
   const fresh = new Set<string>();
   for (const name of added) {
@@ -50,8 +48,10 @@ export function refuseSubscriptions(
       return { code: status.RESOURCE_EXHAUSTED, details };
     }
     if (!subscriptions.has(name)) fresh.add(name);
-    const refusal = subscriptionRefusal(node, name);
-    if (refusal !== null) return { code: status.PERMISSION_DENIED, details: refusal };
+    const reason = subscriptionRefusal(node, name);
+    if (reason !== null) return { code: status.PERMISSION_DENIED, details: reason };
+    const refusal = caller === null ? null : gatewayRefusal(caller, name);
+    if (refusal !== null) return refusal;
   }
   if (subscriptions.size + fresh.size <= limits.maxSubscriptionsPerStream) return null;
   return {

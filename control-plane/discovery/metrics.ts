@@ -1,4 +1,5 @@
 // What the discovery server counts about itself. Plain numbers; exposition is admin's.
+import type { AuthenticationFailure } from "./authenticate.ts";
 
 /** Upper bounds of the delay from publish to acknowledgement, in milliseconds; one more bucket lies above. */
 export const acknowledgeDelayBucketsMs: readonly number[] = [5, 10, 25, 50, 100, 250, 500, 1000, 5000, 15_000];
@@ -14,12 +15,18 @@ export class DiscoveryMetrics {
   staleNonces = 0;
   /** Streams that this side ended with an error, by gRPC status name. */
   readonly streamsEnded = new Map<string, number>();
+  /** Streams refused because of their token, by reason: at most one entry per AuthenticationFailure. */
+  readonly authenticationFailures = new Map<AuthenticationFailure, number>();
   /** From the publish that a response carries (the request, when it answers one) to its acknowledgement. */
   readonly acknowledgeDelay = acknowledgeDelayBucketsMs.map(() => 0).concat(0);
   acknowledgeDelaySumMs = 0;
 
   countEnded(statusName: string): void {
     this.streamsEnded.set(statusName, (this.streamsEnded.get(statusName) ?? 0) + 1);
+  }
+
+  countAuthenticationFailure(reason: AuthenticationFailure): void {
+    this.authenticationFailures.set(reason, (this.authenticationFailures.get(reason) ?? 0) + 1);
   }
 
   observeAcknowledgeDelay(delayMs: number): void {

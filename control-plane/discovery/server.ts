@@ -3,6 +3,8 @@
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { discoveryService } from "../../proto/discovery.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
+import { bearerToken, refusalOf, type Authenticate } from "./authenticate.ts";
+import type { Caller, Refusal } from "./authorize.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import { defaultLimits, type DiscoveryLimits } from "./limits.ts";
 import { silentLogger, type Logger } from "./logger.ts";
@@ -21,12 +23,17 @@ export interface DiscoveryServerOptions {
   readonly logger?: Logger;
   /** Default: no TLS. */
   readonly credentials?: ServerCredentials;
+  /** Default: nobody is asked who they are. */
+  readonly authenticate?: Authenticate;
+  /** See Caller; needed with `authenticate` for gateways to be served. */
+  readonly gatewayServiceAccount?: Caller["gatewayServiceAccount"];
   /** How often a silent connection is asked whether it lives, and how long it may take to say so. */
   readonly keepalive?: { readonly timeMs: number; readonly timeoutMs: number };
   /** Called when an agent answered a response or went away: connectedAgents() says something new. */
   readonly onAgentChange?: () => void;
 }
 
+const shuttingDown = "the control plane is shutting down";
 /** An HTTP/2 connection without a stream for this long is closed. */
 const maxIdleConnectionMs = 60_000;
 /** Streams per connection; an agent needs one. */
@@ -40,6 +47,10 @@ export class DiscoveryServer {
   readonly #limits: DiscoveryLimits;
   readonly #logger: Logger;
   readonly #server: Server;
+  readonly #authenticate: Authenticate | null;
+  readonly #gatewayServiceAccount: Caller["gatewayServiceAccount"];
+  /** Streams whose token is being checked. */
+  readonly #pending = new Set<DiscoveryCall>();
   readonly #streams = new Set<DiscoveryStream>();
   readonly #queue = new PushQueue<DiscoveryStream>({ push: (stream) => stream.push() });
   readonly #stats: StatsStore;
@@ -51,6 +62,8 @@ export class DiscoveryServer {
     const host = options.host ?? "127.0.0.1";
     this.#address = `${host.includes(":") ? `[${host}]` : host}:${options.port ?? 0}`;
     this.#credentials = options.credentials ?? ServerCredentials.createInsecure();
+    this.#authenticate = options.authenticate ?? null;
+    this.#gatewayServiceAccount = options.gatewayServiceAccount ?? (() => undefined);
     this.#clock = options.clock ?? systemClock;
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#logger = options.logger ?? silentLogger;
@@ -130,8 +143,10 @@ export class DiscoveryServer {
     this.#isClosing = true;
     this.#queue.close();
     for (const stream of this.#streams) {
-      stream.end({ code: status.UNAVAILABLE, details: "the control plane is shutting down" });
+      stream.end({ code: status.UNAVAILABLE, details: shuttingDown });
     }
+    for (const call of this.#pending) this.#refuse(call, { code: status.UNAVAILABLE, details: shuttingDown });
+    this.#pending.clear();
     await new Promise<void>((resolve) => {
       const cancel = this.#clock.schedule(graceMs, () => {
         this.#server.forceShutdown();
@@ -146,19 +161,42 @@ export class DiscoveryServer {
 
   #accept(call: DiscoveryCall): void {
     if (this.#snapshot === null || this.#isClosing) {
-      const details = this.#isClosing ? "the control plane is shutting down" : "not ready: no snapshot yet";
-      this.#refuse(call, status.UNAVAILABLE, details);
-    } else if (this.#streams.size >= this.#limits.maxStreams) {
-      this.#refuse(call, status.RESOURCE_EXHAUSTED, `${this.#limits.maxStreams} agents are connected, no more fit`);
+      const details = this.#isClosing ? shuttingDown : "not ready: no snapshot yet";
+      this.#refuse(call, { code: status.UNAVAILABLE, details });
+    } else if (this.#streams.size + this.#pending.size >= this.#limits.maxStreams) {
+      const details = `${this.#limits.maxStreams} agents are connected, no more fit`;
+      this.#refuse(call, { code: status.RESOURCE_EXHAUSTED, details });
+    } else if (this.#authenticate === null) {
+      this.#serve(call, null);
     } else {
-      this.metrics.streamsAccepted += 1;
-      // Registered before its first response is computed, so that no publish falls in between.
-      this.#streams.add(new DiscoveryStream(call, this.#context));
+      void this.#identify(call, this.#authenticate);
     }
   }
 
-  #refuse(call: DiscoveryCall, code: status, details: string): void {
+  /** Nothing of the stream is read before its token is found good. */
+  async #identify(call: DiscoveryCall, authenticate: Authenticate): Promise<void> {
+    this.#pending.add(call);
+    call.once("cancelled", () => this.#pending.delete(call));
+    const found = bearerToken(call.metadata);
+    const result = "token" in found ? await authenticate(found.token, call.getPeer()) : found;
+    const isWaiting = this.#pending.delete(call);
+    if (!isWaiting) return;
+    if (result.ok) this.#serve(call, { identity: result, gatewayServiceAccount: this.#gatewayServiceAccount });
+    else this.#refuse(call, refusalOf(result));
+  }
+
+  #serve(call: DiscoveryCall, caller: Caller | null): void {
+    this.metrics.streamsAccepted += 1;
+    // Registered before its first response is computed, so that no publish falls in between.
+    this.#streams.add(new DiscoveryStream(call, this.#context, caller));
+  }
+
+  #refuse(call: DiscoveryCall, { code, details, failure }: Refusal): void {
     this.metrics.countEnded(status[code]);
+    if (failure !== undefined) {
+      this.metrics.countAuthenticationFailure(failure);
+      this.#logger.warn({ peer: call.getPeer(), status: status[code], reason: failure, details }, "agent refused");
+    }
     call.emit("error", Object.assign(new Error(details), { code, details }));
   }
 

@@ -6,7 +6,8 @@ import type { DiscoveryResponseInput } from "../../proto/discovery.ts";
 import type { Acknowledge, AgentMessage, Hello, Node, RuleStats, Subscribe } from "../../proto/messages.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { Subscriber, type Nack } from "../snapshot/subscriber.ts";
-import { admitHello, refuseSubscriptions, type Refusal } from "./admission.ts";
+import { admitHello, refuseSubscriptions } from "./admission.ts";
+import type { Caller, Refusal } from "./authorize.ts";
 import type { Clock } from "./clock.ts";
 import { RateLimit, type DiscoveryLimits } from "./limits.ts";
 import type { Logger } from "./logger.ts";
@@ -53,6 +54,8 @@ export class DiscoveryStream {
   readonly #context: StreamContext;
   readonly #rate: RateLimit;
   readonly #connectedAtMs: number;
+  readonly #caller: Caller | null;
+  readonly #cancelExpiry: () => void;
   #subscriber: Subscriber | null = null;
   #cancelTimer: (() => void) | null;
   /** When the oldest change was published that the agent has not acknowledged; null when there is none. */
@@ -62,9 +65,12 @@ export class DiscoveryStream {
   #staleNonces = 0;
   #isClosed = false;
 
-  constructor(call: DiscoveryCall, context: StreamContext) {
+  /** `caller` is null where nobody is asked who they are. */
+  constructor(call: DiscoveryCall, context: StreamContext, caller: Caller | null) {
     this.#call = call;
     this.#context = context;
+    this.#caller = caller;
+    this.#cancelExpiry = this.#endWhenExpired(caller?.identity.expiresAtMs ?? null);
     this.#rate = new RateLimit(context.limits.maxMessagesPerSecond, context.clock);
     this.#connectedAtMs = context.clock.wallMs();
     this.#cancelTimer = context.clock.schedule(context.limits.helloTimeoutMs, () =>
@@ -112,6 +118,7 @@ export class DiscoveryStream {
   end(refusal: Refusal): void {
     if (this.#isClosed) return;
     this.#context.metrics.countEnded(status[refusal.code]);
+    if (refusal.failure !== undefined) this.#context.metrics.countAuthenticationFailure(refusal.failure);
     // A message must be well-formed text to travel.
     const details = refusal.details.toWellFormed();
     const node = this.#subscriber?.node.id ?? "";
@@ -130,7 +137,18 @@ export class DiscoveryStream {
     this.#isClosed = true;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
+    this.#cancelExpiry();
     this.#context.closed(this);
+  }
+
+  /** A token proves who the agent is until it expires: then the agent comes back with its new one. */
+  #endWhenExpired(expiresAtMs: number | null): () => void {
+    if (expiresAtMs === null) return () => {};
+    const { clock, limits } = this.#context;
+    const delayMs = Math.max(0, Math.min(expiresAtMs - clock.wallMs(), limits.maxAuthenticatedMs));
+    return clock.schedule(delayMs, () => {
+      this.end({ code: status.UNAUTHENTICATED, details: "the token of this stream expired: connect with the new one" });
+    });
   }
 
   #receive(message: AgentMessage): void {
@@ -157,7 +175,7 @@ export class DiscoveryStream {
   }
 
   #greet(hello: Hello): void {
-    const admitted = admitHello(hello, this.#context.limits);
+    const admitted = admitHello(hello, this.#context.limits, this.#caller);
     if (!admitted.ok) {
       this.end(admitted.refusal);
       return;
@@ -172,7 +190,8 @@ export class DiscoveryStream {
 
   #subscribe(subscriber: Subscriber, message: Subscribe): void {
     for (const name of message.remove) subscriber.unsubscribe(name);
-    const refusal = refuseSubscriptions(subscriber.node, message.add, subscriber.subscriptions, this.#context.limits);
+    const { node, subscriptions } = subscriber;
+    const refusal = refuseSubscriptions(node, message.add, subscriptions, this.#context.limits, this.#caller);
     if (refusal !== null) {
       this.end(refusal);
       return;
