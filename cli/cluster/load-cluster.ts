@@ -18,6 +18,7 @@ export interface LoadedCluster {
 }
 
 export interface ListedObject extends ApiObject {
+  readonly spec?: Readonly<Record<string, unknown>>;
   readonly status?: Readonly<Record<string, unknown>>;
 }
 
@@ -29,12 +30,21 @@ export function listPath({ kind, group, versions, namespaced }: KindInfo, namesp
 }
 
 /** Lists the whole cluster. Throws an ApiFailure that names the right that is missing. */
-export async function loadCluster(client: ClusterClient): Promise<LoadedCluster> {
+export function loadCluster(client: ClusterClient): Promise<LoadedCluster> {
+  return loadKinds(client, knownKinds);
+}
+
+/** Lists some kinds, in one namespace when one is given. Throws an ApiFailure that names the right that is missing. */
+export async function loadKinds(
+  client: ClusterClient,
+  kinds: readonly KindInfo[],
+  namespace?: string,
+): Promise<LoadedCluster> {
   const problems: Problem[] = [];
   const lists = await Promise.all(
-    knownKinds.map(async (info) => {
+    kinds.map(async (info) => {
       try {
-        return { info, items: await client.list<ListedObject>(listPath(info)) };
+        return { info, items: await client.list<ListedObject>(listPath(info, namespace)) };
       } catch (error) {
         if (!(error instanceof ApiFailure) || error.kind !== "missing" || info.group === "") {
           throw error;
@@ -44,6 +54,19 @@ export async function loadCluster(client: ClusterClient): Promise<LoadedCluster>
       }
     }),
   );
+  return {
+    state: stateOf(lists),
+    problems,
+    objects: new Map(lists.map(({ info, items }) => [info.kind, items])),
+  };
+}
+
+/** The kinds of these names. */
+export function kindsNamed(...names: readonly KindInfo["kind"][]): readonly KindInfo[] {
+  return knownKinds.filter(({ kind }) => names.includes(kind));
+}
+
+function stateOf(lists: readonly { readonly info: KindInfo; readonly items: readonly ListedObject[] }[]): ClusterState {
   const manifests = new Map<string, { readonly manifest: Manifest; readonly namespace: string }>();
   for (const { info, items } of lists) {
     for (const item of items) {
@@ -54,11 +77,7 @@ export async function loadCluster(client: ClusterClient): Promise<LoadedCluster>
       manifests.set(`${info.kind} ${namespace}/${name}`, { manifest, namespace });
     }
   }
-  return {
-    state: buildClusterState(new ObjectLedger(Date.now).accept(manifests), null),
-    problems,
-    objects: new Map(lists.map(({ info, items }) => [info.kind, items])),
-  };
+  return buildClusterState(new ObjectLedger(Date.now).accept(manifests), null);
 }
 
 function missingKind(info: KindInfo): Problem {

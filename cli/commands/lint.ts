@@ -1,21 +1,27 @@
-// The command `heddle lint`: what is wrong with a folder, and what to do about it.
+// The command `heddle lint`: what is wrong with a cluster or a folder, and what to do about it.
 import { Command } from "commander";
-import { UsageError } from "../failure.ts";
+import { ClusterClient } from "../cluster/client.ts";
+import { assertOutput, type ClusterFlags, withClusterOptions } from "../cluster/kube-config.ts";
+import { loadCluster } from "../cluster/load-cluster.ts";
 import { loadFolder } from "../folder/load-folder.ts";
-import type { Finding } from "../lint/finding.ts";
+import { isAbout, type Finding } from "../lint/finding.ts";
 import { lint } from "../lint/lint.ts";
 
-interface Flags {
-  readonly filename: string;
-  readonly namespace: string;
+interface Flags extends ClusterFlags {
+  readonly filename?: string;
+  readonly namespace?: string;
   readonly output: string;
 }
 
 export function lintCommand(): Command {
-  return new Command("lint")
+  const command = new Command("lint")
     .description("find routes that are shadowed, not attached, or point nowhere, and weights that do nothing")
-    .requiredOption("-f, --filename <folder>", "folder of manifests")
-    .option("-n, --namespace <name>", "namespace of objects that name none", "default")
+    .option("-f, --filename <folder>", "a folder of manifests, instead of a cluster")
+    .option(
+      "-n, --namespace <name>",
+      "only this namespace of the cluster; in a folder, that of objects that name none",
+    );
+  return withClusterOptions(command)
     .option("-o, --output <format>", "text or json", "text")
     .addHelpText(
       "after",
@@ -23,17 +29,15 @@ export function lintCommand(): Command {
 Exit code 1 when there is an error or a warning; information alone is 0.
 
 Example:
+  $ heddle lint -n task-api
   $ heddle lint -f manifests/samples/task-api/canary`,
     )
     .action(runLint);
 }
 
 async function runLint(flags: Flags): Promise<void> {
-  if (flags.output !== "text" && flags.output !== "json") {
-    throw new UsageError(`-o must be text or json, not "${flags.output}"`);
-  }
-  const { state, problems } = await loadFolder(flags.filename, flags.namespace);
-  const findings = lint(state, problems);
+  assertOutput(flags.output);
+  const findings = flags.filename === undefined ? await lintCluster(flags) : await lintFolder(flags.filename, flags);
   if (flags.output === "json") {
     console.log(JSON.stringify(findings, null, 2));
   } else {
@@ -47,6 +51,18 @@ async function runLint(flags: Flags): Promise<void> {
   if (findings.some(({ severity }) => severity !== "info")) {
     process.exitCode = 1;
   }
+}
+
+async function lintFolder(folder: string, flags: Flags): Promise<readonly Finding[]> {
+  const { state, problems } = await loadFolder(folder, flags.namespace ?? "default");
+  return lint(state, problems);
+}
+
+async function lintCluster(flags: Flags): Promise<readonly Finding[]> {
+  const { state, problems } = await loadCluster(await ClusterClient.open(flags));
+  // Whether a route is shadowed or attached depends on other namespaces: all are read, some are shown.
+  const findings = lint(state, problems);
+  return flags.namespace === undefined ? findings : findings.filter(isAbout(flags.namespace));
 }
 
 function printFinding({ severity, where, what, advice }: Finding): string {

@@ -11,6 +11,8 @@ import { compileFor, snapshotOf } from "./compile-state.ts";
 export interface ExplainedListener {
   /** "Gateway task-api/task-api-gateway port 80" or "Service frontend task-api-stable:8000". */
   readonly place: string;
+  /** "namespace/name"; absent for a Service frontend. */
+  readonly gateway?: string;
   /** Null: no listener there takes the request's host, 404. */
   readonly explanation: Explanation | null;
 }
@@ -20,6 +22,8 @@ export interface ExplainOptions {
   readonly gateway?: string;
   /** Namespace of the client inside the mesh. */
   readonly from: string;
+  /** Gateways are reached where `heddle up` binds their ports, too. */
+  readonly isLocal: boolean;
 }
 
 /** At least one entry. Throws a UsageError for a bad URL and a CommandFailure when nothing listens there. */
@@ -48,10 +52,10 @@ export function explainRequest(
     }
     const compiled = compileFor(snapshot, "gateway", meta.namespace, `gateway:${name}`);
     for (const gatewayPort of compiled.gatewayPorts.values()) {
-      if (port === gatewayPort.port || port === localPortOf(gatewayPort.port)) {
+      if (port === gatewayPort.port || (options.isLocal && port === localPortOf(gatewayPort.port))) {
         const listener = gatewayPort.listenerFor(request.host);
         const place = `Gateway ${name} port ${gatewayPort.port}`;
-        found.push({ place, explanation: listener === null ? null : explain(listener, request) });
+        found.push({ place, gateway: name, explanation: listener === null ? null : explain(listener, request) });
       }
     }
   }
@@ -69,13 +73,12 @@ function readRequest(description: RequestDescription): ReturnType<typeof describ
   }
 }
 
-function nothingThere(state: ClusterState, dialled: string, { gateway, from }: ExplainOptions): string {
+function nothingThere(state: ClusterState, dialled: string, { gateway, from, isLocal }: ExplainOptions): string {
   const gateways = [...ourGateways(state)].map(([name, { listeners }]) => {
-    const ports = listeners.map(({ port }) => `${port} (here ${localPortOf(port)})`).join(", ");
+    const ports = listeners.map(({ port }) => (isLocal ? `${port} (here ${localPortOf(port)})` : port)).join(", ");
     return `${name} on ${ports}`;
   });
-  const known =
-    gateways.length === 0 ? "the folder has no Gateway of class heddle" : `Gateways: ${gateways.join("; ")}`;
+  const known = gateways.length === 0 ? "there is no Gateway of class heddle" : `Gateways: ${gateways.join("; ")}`;
   return gateway === undefined
     ? `nothing listens at ${dialled}: no Service of that name and port as seen from namespace ${from}; ${known}`
     : `Gateway ${gateway} has no such listener; ${known}`;

@@ -9,3 +9,11 @@ export interface Finding {
   /** What to do about it; "" for information. */
   readonly advice: string;
 }
+
+/** Keeps findings about objects of one namespace, and those about no object. */
+export function isAbout(namespace: string): (finding: Finding) => boolean {
+  return ({ where }) => {
+    const [, found] = /^[A-Z]\w+ ([^/\s]+)\//.exec(where) ?? [];
+    return found === undefined || found === namespace;
+  };
+}

@@ -80,7 +80,7 @@ function foreignGateway(state: ClusterState, parent: ParentReference): Pick<Find
   }
   const controller =
     gatewayClass === undefined
-      ? `GatewayClass "${gateway.gatewayClassName}", which is not in the folder`
+      ? `GatewayClass "${gateway.gatewayClassName}", which does not exist`
       : `GatewayClass "${gateway.gatewayClassName}" of controller ${gatewayClass.controllerName}`;
   return {
     what:
@@ -150,7 +150,7 @@ function serviceFindings(state: ClusterState, key: string, route: HttpRoute): re
       {
         severity: "warning",
         where: `HTTPRoute ${key}`,
-        what: `Service ${name} selects no Deployment and no Pod of the folder and has no EndpointSlice: its share is answered 503`,
+        what: `Service ${name} selects no Deployment and no Pod and has no endpoints: its share is answered 503`,
         advice: "compare its selector with the labels of the pod template",
       },
     ];
@@ -165,7 +165,8 @@ function hasEndpoints(state: ClusterState, { meta, selector }: Service): boolean
     [...state.deployments.values()].some(({ meta: { namespace }, template }) => selects(namespace, template.labels)) ||
     [...state.pods.values()].some((pod) => selects(pod.meta.namespace, pod.meta.labels)) ||
     [...state.endpointSlices.values()].some(
-      ({ meta: slice, serviceName }) => slice.namespace === meta.namespace && serviceName === meta.name,
+      ({ meta: slice, serviceName, endpoints }) =>
+        slice.namespace === meta.namespace && serviceName === meta.name && endpoints.length > 0,
     )
   );
 }
