@@ -1,5 +1,5 @@
 // Says which node answered, as the go-echo image of the how-to does. NODE_NAME comes from the Deployment's env.
-// Usage: NODE_NAME=v1 node server.mjs   (PORT from the environment)
+// Usage: NODE_NAME=v1 node server.mjs   (PORT and LISTEN_ADDRESS, else loopback, from the environment)
 import { createServer } from "node:http";
 
 const nodeName = process.env.NODE_NAME ?? "unknown";
@@ -14,7 +14,7 @@ const server = createServer((request, response) => {
   response.end(text);
 });
 
-server.listen(Number(process.env.PORT ?? 1027), "127.0.0.1");
+server.listen(Number(process.env.PORT ?? 1027), process.env.LISTEN_ADDRESS ?? "127.0.0.1");
 // Like any well-behaved pod: finish what is in flight, then go.
 process.on("SIGTERM", () => {
   server.close(() => process.exit(0));

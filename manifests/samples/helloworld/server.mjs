@@ -1,5 +1,5 @@
 // The helloworld sample: GET /hello names the version and the pod that answered, /health says ready.
-// Usage: node server.mjs VERSION   (PORT and HOSTNAME from the environment)
+// Usage: node server.mjs VERSION   (PORT, HOSTNAME and LISTEN_ADDRESS, else loopback, from the environment)
 import { createServer } from "node:http";
 import { hostname } from "node:os";
 
@@ -19,7 +19,7 @@ const server = createServer((request, response) => {
   response.end(body);
 });
 
-server.listen(Number(process.env.PORT ?? 5000), "127.0.0.1");
+server.listen(Number(process.env.PORT ?? 5000), process.env.LISTEN_ADDRESS ?? "127.0.0.1");
 // Like any well-behaved pod: finish what is in flight, then go.
 process.on("SIGTERM", () => {
   server.close(() => process.exit(0));

@@ -1,5 +1,5 @@
 // The recipe's my-app: GET /version answers the bare version, /health says ready, everything else says hello.
-// Usage: node server.mjs VERSION   (PORT from the environment)
+// Usage: node server.mjs VERSION   (PORT and LISTEN_ADDRESS, else loopback, from the environment)
 import { createServer } from "node:http";
 
 const version = process.argv[2] ?? "v1.0.0";
@@ -23,7 +23,7 @@ const server = createServer((request, response) => {
   });
 });
 
-server.listen(Number(process.env.PORT ?? 8080), "127.0.0.1");
+server.listen(Number(process.env.PORT ?? 8080), process.env.LISTEN_ADDRESS ?? "127.0.0.1");
 // Like any well-behaved pod: finish what is in flight, then go.
 process.on("SIGTERM", () => {
   server.close(() => process.exit(0));

@@ -1,5 +1,6 @@
 // The lesson's Task API, as small as it can be: GET /api/version says which version answered and what it can do.
-// Usage: node server.mjs VERSION [FEATURE...]   (PORT from the environment; features default to "core")
+// Usage: node server.mjs VERSION [FEATURE...]   (features default to "core"; PORT and LISTEN_ADDRESS, else loopback,
+// from the environment)
 //   /health             200, for readiness probes
 //   /api/slow?ms=5000   answers after that long: a request to catch in flight
 //   /api/error          500, and a log line with ERROR in it
@@ -40,7 +41,7 @@ const server = createServer((request, response) => {
   }
 });
 
-server.listen(Number(process.env.PORT ?? 8000), "127.0.0.1");
+server.listen(Number(process.env.PORT ?? 8000), process.env.LISTEN_ADDRESS ?? "127.0.0.1");
 // Like any well-behaved pod: finish what is in flight, then go.
 process.on("SIGTERM", () => {
   server.close(() => process.exit(0));
