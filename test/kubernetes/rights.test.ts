@@ -88,7 +88,10 @@ async function rightsOf(user: string, namespace: string): Promise<Readonly<Recor
   for (const { apiGroups, resources, verbs: allowed, resourceNames = [""] } of status.resourceRules) {
     for (const group of apiGroups) {
       // What every authenticated account may ask: about itself.
-      if (/^(authorization\.k8s\.io|authentication\.k8s\.io)$/.test(group) && resources.some((r) => /^self/.test(r))) {
+      if (
+        /^(authorization\.k8s\.io|authentication\.k8s\.io)$/.test(group) &&
+        resources.some((name) => name.startsWith("self"))
+      ) {
         continue;
       }
       for (const resource of resources) {
