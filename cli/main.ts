@@ -1,6 +1,8 @@
 // The `heddle` command: subcommands and exit codes. 0 is good, 1 failed, 2 wrong usage with the right usage printed.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { compareCommand } from "./commands/compare.ts";
+import { configCommand } from "./commands/config.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { getCommand } from "./commands/get.ts";
@@ -17,6 +19,8 @@ export async function main(argumentList: readonly string[]): Promise<number> {
     getCommand(),
     explainCommand(),
     lintCommand(),
+    compareCommand(),
+    configCommand(),
     agentCommand(),
     controlPlaneCommand(),
   ];
