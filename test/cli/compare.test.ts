@@ -123,6 +123,21 @@ test.serial("T11, T32 compare reads a running folder and ends with 3 when the ca
   });
   t.regex((await compare("--min-requests", "31")).stdout, /Not enough canary traffic yet: 30 of 31 requests\./);
   t.regex((await compare("--since", "100ms")).stdout, /No requests yet/);
+
+  const file = "task-api-canary-route.yaml";
+  await sample.edit(file, [
+    ["task-api-stable\n      port: 8000\n      weight: 50", "task-api-stable\n      port: 8000\n      weight: 0"],
+  ]);
+  t.deepEqual(await sample.count(10, "/api/error", ({ status }) => String(status)), { 500: 10 });
+  await until(async () => /canary +40 +10 +25% /.test(await asked()), "the errors are reported");
+  const worse = await compare();
+  t.is(worse.code, 3);
+  t.true(
+    worse.stdout.endsWith(
+      "Stable errors: 0\nCanary errors: 10\nWARNING: Canary error rate is more than 2x stable!\nConsider rollback.\n",
+    ),
+    worse.stdout,
+  );
 });
 
 for (const { title, words, expected } of [
