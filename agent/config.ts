@@ -1,5 +1,7 @@
 // The agent's settings: environment variables, read once from one table of fields, validated together. Owns names,
 // defaults and messages; tracing's own OTEL_ variables are telemetry/tracing-config.ts's.
+import type { AppProbes } from "../proto/app-probes.ts";
+import { appProbesVariable, parseAppProbes } from "../proto/app-probes.ts";
 import type { TracingConfigResult } from "./telemetry/tracing-config.ts";
 import { parseTracingConfig } from "./telemetry/tracing-config.ts";
 
@@ -30,6 +32,14 @@ export interface AgentConfig {
   readonly inbound: Address;
   readonly outbound: Address;
   readonly admin: Address;
+  /** Health and metrics for others than the pod itself; null: only at `admin`. */
+  readonly health: Address | null;
+  /** The pod's address; "" for whatever address the machine has. */
+  readonly nodeAddress: string;
+  /** Probes of the application that are asked at `health`. */
+  readonly appProbes: AppProbes;
+  /** Whether SIGTERM comes after the application has ended (native) or together with its own (classic); none: no pod. */
+  readonly sidecar: "native" | "classic" | "none";
   /** Connections reach the sidecar by redirection, and carry their original destination. */
   readonly capture: boolean;
   /** Where the last good snapshot is kept; "" for nowhere. */
@@ -47,6 +57,8 @@ export interface AgentConfig {
   readonly drainIdleMs: number;
   /** While draining: after this long what is left is cut. */
   readonly drainTimeoutMs: number;
+  /** While draining a classic sidecar: its application has ended when it has had no connection for this long. */
+  readonly drainQuietMs: number;
   /** A sidecar without an answer of the control plane counts as ready after this long; 0: never. */
   readonly readyTimeoutMs: number;
   readonly tracing: Exclude<TracingConfigResult, { kind: "invalid" }>;
@@ -85,6 +97,14 @@ const address = (value: string): { readonly value: Address } | { readonly expect
   return match === null || port > 65_535
     ? { expected: "host:port, for example 127.0.0.1:15020" }
     : ok({ host: match[1] ?? match[2] ?? "", port });
+};
+const optionalAddress = (value: string): { readonly value: Address | null } | { readonly expected: string } =>
+  value === "" ? ok(null) : address(value);
+const appProbes = (value: string): { readonly value: AppProbes } | { readonly expected: string } => {
+  const result = parseAppProbes(value);
+  return "probes" in result
+    ? ok(result.probes)
+    : { expected: `probes as injection writes them (${result.errors.join("; ")})` };
 };
 const labels = (value: string): { readonly value: Record<string, string> } | { readonly expected: string } => {
   try {
@@ -171,6 +191,30 @@ const fields = {
     fallback: "127.0.0.1:15020",
     parse: address,
   },
+  health: {
+    name: "HEDDLE_HEALTH_ADDRESS",
+    about: "health, metrics and the application's probes for others; nowhere when empty",
+    fallback: "",
+    parse: optionalAddress,
+  },
+  nodeAddress: {
+    name: "HEDDLE_NODE_ADDRESS",
+    about: "address of this pod; found by itself when empty",
+    fallback: "",
+    parse: text(/^[0-9a-f.:]*$/i, "an IP address"),
+  },
+  appProbes: {
+    name: appProbesVariable,
+    about: "probes of the application, written by injection",
+    fallback: "",
+    parse: appProbes,
+  },
+  sidecar: {
+    name: "HEDDLE_SIDECAR",
+    about: "native, classic or none: whether SIGTERM comes after the application's end or with its own",
+    fallback: "none",
+    parse: oneOf("native", "classic", "none"),
+  },
   capture: {
     name: "HEDDLE_CAPTURE",
     about: "on when connections are redirected here",
@@ -227,6 +271,12 @@ const fields = {
     fallback: "25000",
     parse: count(0, 3_600_000),
   },
+  drainQuietMs: {
+    name: "HEDDLE_DRAIN_QUIET_MS",
+    about: "classic sidecar, after SIGTERM: without a call for this long the application has ended",
+    fallback: "5000",
+    parse: count(0, 600_000),
+  },
   readyTimeoutMs: {
     name: "HEDDLE_READY_TIMEOUT_MS",
     about: "sidecar mode: ready without a control plane after this; 0 for never",
@@ -269,6 +319,10 @@ export function parseAgentConfig(environment: Environment): AgentConfigResult {
     inbound: read(fields.inbound, nowhere),
     outbound: read(fields.outbound, nowhere),
     admin: read(fields.admin, nowhere),
+    health: read<Address | null>(fields.health, null),
+    nodeAddress: read(fields.nodeAddress, ""),
+    appProbes: read<AppProbes>(fields.appProbes, {}),
+    sidecar: read<"native" | "classic" | "none">(fields.sidecar, "none"),
     capture: read<string>(fields.capture, "") === "on",
     stateDirectory: read(fields.stateDirectory, ""),
     logLevel: read<string>(fields.logLevel, ""),
@@ -280,6 +334,7 @@ export function parseAgentConfig(environment: Environment): AgentConfigResult {
     drainAcceptMs: read(fields.drainAcceptMs, 0),
     drainIdleMs: read(fields.drainIdleMs, 0),
     drainTimeoutMs: read(fields.drainTimeoutMs, 0),
+    drainQuietMs: read(fields.drainQuietMs, 0),
     readyTimeoutMs: read(fields.readyTimeoutMs, 0),
     tracing: tracing.kind === "invalid" ? { kind: "off" } : tracing,
   };

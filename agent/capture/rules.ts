@@ -66,9 +66,9 @@ function outputRules(settings: CaptureSettings, family: AddressFamily): readonly
   const to = (rule: string): string => `-A ${chains.output} ${rule}`;
   const proxy = `-m owner --uid-owner ${proxyUserId}`;
   const excluded = ofFamily(settings.excludeOutboundAddresses, family);
-  const checkExcluded =
-    settings.excludeOutboundPorts.includes(agentPorts.captureCheck) ||
-    excluded.some((range) => rangeIncludes(range, captureCheck));
+  const checkExcluded = excluded.some((range) => rangeIncludes(range, captureCheck));
+  // A port of the agent's own cannot be meant.
+  const ports = settings.excludeOutboundPorts.filter((port) => port !== agentPorts.captureCheck);
   return [
     // The agent's own check goes by the last rule like any call, unless what is excluded would keep it from there.
     ...(checkExcluded
@@ -78,7 +78,7 @@ function outputRules(settings: CaptureSettings, family: AddressFamily): readonly
           ),
         ]
       : []),
-    ...settings.excludeOutboundPorts.map((port) => to(`-p tcp -m tcp --dport ${port} -j RETURN`)),
+    ...ports.map((port) => to(`-p tcp -m tcp --dport ${port} -j RETURN`)),
     // The agent's dials to the application would come back to the agent for ever.
     to(`-s ${applicationSource}/${length} -o lo -j RETURN`),
     // A pod that calls itself through a Service enters by its inbound side, as calls of others do.

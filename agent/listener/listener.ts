@@ -47,7 +47,7 @@ export class Listener {
   readonly #connections = new Set<DownstreamConnection>();
   /** Streams that are being detected or relayed. */
   readonly #streams = new Set<ByteStream>();
-  #server: net.Server | null = null;
+  readonly #servers: net.Server[] = [];
   #draining = false;
   #refusing = false;
   #onEmpty: (() => void) | null = null;
@@ -73,19 +73,21 @@ export class Listener {
     };
   }
 
-  /** Binds; resolves with the port. Rejects when the address is taken or not ours. */
+  /** Binds, one more address when it has some; resolves with the port. Rejects when the address is taken or not ours. */
   async listen(host: string, port: number): Promise<number> {
     const server = net.createServer();
+    // The same port of the other family is another server's.
+    const ipv6Only = this.#servers.length > 0;
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ host, port, backlog: 4096 }, resolve);
+      server.listen({ host, port, backlog: 4096, ipv6Only }, resolve);
     });
     return this.adopt(server);
   }
 
   /** Takes over a server that listens already, and connections that it accepted before; returns its port. */
   adopt(server: net.Server, accepted: readonly TcpHandle[] = []): number {
-    this.#server = server;
+    this.#servers.push(server);
     acceptHandles(server, (handle) => this.#accept(handle));
     for (const handle of accepted) this.#accept(handle);
     const address = server.address();
@@ -93,7 +95,7 @@ export class Listener {
   }
 
   get port(): number {
-    const address = this.#server?.address();
+    const address = this.#servers[0]?.address() ?? null;
     return address !== null && typeof address === "object" ? address.port : 0;
   }
 
@@ -126,7 +128,7 @@ export class Listener {
 
   #refuse(): void {
     this.#refusing = true;
-    this.#server?.close();
+    for (const server of this.#servers) server.close();
     this.#checkEmpty();
   }
 
@@ -137,7 +139,7 @@ export class Listener {
 
   /** Ends everything now. */
   close(): void {
-    this.#server?.close();
+    for (const server of this.#servers) server.close();
     for (const connection of this.#connections) connection.destroy();
     for (const stream of this.#streams) stream.destroy();
   }

@@ -51,8 +51,10 @@ export function originalDestination(stream: ByteStream): Destination | null {
 
 /** Without redirection the kernel answers with the address that was accepted on, if at all. */
 function notItself(destination: Destination, stream: ByteStream): Destination | null {
-  const { localAddress, localPort } = stream.socket;
-  return destination.address === localAddress && destination.port === localPort ? null : destination;
+  const { localAddress = "", localPort } = stream.socket;
+  // A socket of both families shows IPv4 addresses as mapped ones.
+  const accepted = localAddress.replace(/^::ffff:/, "");
+  return destination.address === accepted && destination.port === localPort ? null : destination;
 }
 
 /** Reads a sockaddr_in or sockaddr_in6. */

@@ -17,7 +17,17 @@ export interface SidecarListenersOptions {
   readonly resolver: FrontendResolver;
   readonly capture: boolean;
   readonly maxConnections: number;
+  /** Whether a captured connection is none of the pod's but the agent's own, to see that capture works. It is closed. */
+  readonly claimCheck?: (direction: "inbound" | "outbound", destination: Destination) => boolean;
 }
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Where the kernel redirects IPv6 connections to, beside these addresses. */
+const ipv6Counterparts: Readonly<Record<string, string>> = { "127.0.0.1": "::1", "0.0.0.0": "::" };
 
 /** Source address of dials to the application, which the capture rules leave alone. */
 const inboundSource = "127.0.0.6";
@@ -51,14 +61,38 @@ export class SidecarListeners {
     });
   }
 
+  /**
+   * Binds both; with capture, at the same port of IPv6 too, where the kernel has it. Rejects when an address is taken or
+   * not ours.
+   */
+  async listen(inbound: Address, outbound: Address): Promise<{ readonly inbound: number; readonly outbound: number }> {
+    return {
+      outbound: await this.#listenAt(this.outbound, outbound),
+      inbound: await this.#listenAt(this.inbound, inbound),
+    };
+  }
+
+  async #listenAt(listener: Listener, { host, port }: Address): Promise<number> {
+    const bound = await listener.listen(host, port);
+    const counterpart = ipv6Counterparts[host];
+    if (!this.#options.capture || counterpart === undefined) return bound;
+    try {
+      await listener.listen(counterpart, bound);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "EADDRNOTAVAIL" && code !== "EAFNOSUPPORT") throw error;
+    }
+    return bound;
+  }
+
   #acceptOutbound(stream: ByteStream, decide: (accepted: Accepted | null) => void): void {
-    const { capture, context, resolver } = this.#options;
+    const { capture, context, resolver, claimCheck } = this.#options;
     const destination = capture ? originalDestination(stream) : null;
     if (destination === null) {
       decide({ direction: this.#explicit, relayTo: null, serverMayTalkFirst: false });
       return;
     }
-    if (resolver.isOwn(destination.address, destination.port)) {
+    if (claimCheck?.("outbound", destination) === true || resolver.isOwn(destination.address, destination.port)) {
       decide(null);
       return;
     }
@@ -81,7 +115,7 @@ export class SidecarListeners {
   }
 
   #acceptInbound(stream: ByteStream): Accepted | null {
-    const { capture, context } = this.#options;
+    const { capture, context, claimCheck } = this.#options;
     const destination = capture ? originalDestination(stream) : null;
     const snapshot = context.store.current();
     if (destination === null) {
@@ -94,6 +128,7 @@ export class SidecarListeners {
         relayAll: inbound?.protocol === "tcp" || inbound?.protocol === "h2c",
       };
     }
+    if (claimCheck?.("inbound", destination) === true) return null;
     const localAddress = destination.address.includes(":") ? inboundSourceIpv6 : inboundSource;
     const inbound = inboundPortOf(snapshot, destination.port);
     return {
