@@ -1,0 +1,23 @@
+// The question that authenticates agents on a cluster: one TokenReview (authentication.k8s.io/v1) for one token.
+import { AuthenticationV1Api, type KubeConfig } from "@kubernetes/client-node";
+import { ApiCalls, readableError } from "../certificates/api-calls.ts";
+import type { ReviewToken } from "./token-authenticator.ts";
+
+/** Asks the API server of `kubeConfig`. */
+export function tokenReview(kubeConfig: KubeConfig): ReviewToken {
+  const api = kubeConfig.makeApiClient(AuthenticationV1Api);
+  const calls = new ApiCalls();
+  return async (token, audience) => {
+    const body = {
+      apiVersion: "authentication.k8s.io/v1",
+      kind: "TokenReview",
+      spec: { token, audiences: [audience] },
+    };
+    try {
+      const { status } = await api.createTokenReview({ body }, calls.options());
+      return status ?? { authenticated: false };
+    } catch (error) {
+      throw readableError(error);
+    }
+  };
+}
