@@ -3,9 +3,14 @@
 //
 //   starting --stream answered, last good snapshot loaded, or the cap--> ready --drain()--> draining --> stopped
 import type net from "node:net";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { agentPorts } from "../proto/kubernetes.ts";
 import { AdminServer } from "./admin/admin-server.ts";
+import { HealthServer } from "./admin/health-server.ts";
+import { familyAddresses } from "./capture/rules.ts";
+import { CaptureCheck, podAddresses } from "./capture/self-check.ts";
 import type { AgentConfig } from "./config.ts";
 import { DiscoveryClient } from "./discovery/client.ts";
 import type { ApplyResult } from "./discovery/client-options.ts";
@@ -15,6 +20,7 @@ import { DiscoveryFrontendResolver } from "./frontend-resolver.ts";
 import { GatewayListeners } from "./listener/gateway-listeners.ts";
 import type { Listener } from "./listener/listener.ts";
 import { SidecarListeners } from "./listener/sidecar-listeners.ts";
+import { ApplicationProber } from "./probes/application-prober.ts";
 import type { ProxyContext } from "./proxy/proxy-context.ts";
 import { defaultMirrorLimits } from "./proxy/proxy-context.ts";
 import { SplitRegistry } from "./routing/split-registry.ts";
@@ -60,6 +66,10 @@ export class Agent {
   readonly #context: ProxyContext;
   readonly #lastGood: LastGoodFile | null;
   readonly #admin: AdminServer;
+  readonly #health: HealthServer;
+  /** Null without capture. */
+  readonly #captureCheck: CaptureCheck | null;
+  readonly #applicationEnded = Promise.withResolvers<void>();
   #client: DiscoveryClient | null = null;
   #gateway: GatewayListeners | null = null;
   #sidecar: SidecarListeners | null = null;
@@ -103,12 +113,29 @@ export class Agent {
       config.stateDirectory === ""
         ? null
         : new LastGoodFile({ path: join(config.stateDirectory, "last-good.snapshot"), logger });
+    const notReady = (): string =>
+      this.#draining === null ? this.#notReady || (this.#captureCheck?.problem ?? "") : "draining";
+    const metrics = (): string => this.#metrics.registry.render();
+    const addresses = podAddresses(networkInterfaces(), config.nodeAddress);
+    this.#captureCheck =
+      config.capture && config.mode === "sidecar"
+        ? new CaptureCheck({ userId: process.getuid?.() ?? 0, addresses, logger })
+        : null;
+    const podAddress = config.nodeAddress || (addresses[0]?.address ?? "127.0.0.1");
+    const { applicationSource } = familyAddresses[podAddress.includes(":") ? "ipv6" : "ipv4"];
+    const prober = new ApplicationProber({
+      probes: config.appProbes,
+      podAddress,
+      localAddress: config.capture ? applicationSource : undefined,
+    });
+    this.#health = new HealthServer({ notReady, metrics, probe: (path, agent) => prober.probe(path, agent) });
     this.#admin = new AdminServer({
-      notReady: () => (this.#draining === null ? this.#notReady : "draining"),
-      metrics: () => this.#metrics.registry.render(),
+      notReady,
+      metrics,
       config: () => this.#describe(),
       drainState: () => this.#drainState(),
       startDrain: () => void this.drain(),
+      startExit: () => void this.exit(),
     });
   }
 
@@ -140,6 +167,11 @@ export class Agent {
     });
     const admin = await this.#admin.listen(config.admin.host, config.admin.port);
     const ports = config.mode === "gateway" ? this.#startGateway(client) : await this.#startSidecar(client);
+    if (config.health !== null) {
+      const capturedPort = this.#captureCheck === null ? null : agentPorts.capturedHealth;
+      await this.#health.listen(config.health.host, config.health.port, capturedPort);
+    }
+    this.#captureCheck?.start();
     client.start();
     void client.ready.then(() => this.#becomeReady());
     this.#timers.push(setInterval(() => this.#sendStats(), statsIntervalMs));
@@ -156,22 +188,37 @@ export class Agent {
 
   /** Ends in order: inbound drains, then outbound, then telemetry is flushed, then everything closes. */
   drain(): Promise<void> {
-    this.#draining ??= this.#drain();
+    if (this.#config.sidecar === "native") this.#applicationEnded.resolve();
+    this.#draining ??= this.#drain(this.#config.sidecar === "native");
     return this.#draining;
   }
 
-  async #drain(): Promise<void> {
-    const { drainAcceptMs, drainIdleMs, drainTimeoutMs, inheritListeners } = this.#config;
+  /** As drain(), when the application has ended: nothing that could still come is waited for. */
+  exit(): Promise<void> {
+    this.#applicationEnded.resolve();
+    this.#draining ??= this.#drain(true);
+    return this.#draining;
+  }
+
+  async #drain(applicationEnded: boolean): Promise<void> {
+    const { drainAcceptMs, drainIdleMs, drainTimeoutMs, drainQuietMs, inheritListeners, sidecar } = this.#config;
     this.#logger.info({ openConnections: this.#openConnections() }, "draining");
+    const waits = !applicationEnded;
     // A socket that the parent owns stays open there: whoever comes now is served by the next agent.
-    const acceptMs = inheritListeners ? 0 : drainAcceptMs;
+    const acceptMs = waits && !inheritListeners ? drainAcceptMs : 0;
+    const idleMs = waits ? drainIdleMs : 0;
     const deadlineMs = performance.now() + drainTimeoutMs;
-    const drain = (listener: Listener): Promise<number> =>
-      listener.drain(acceptMs, Math.max(0, deadlineMs - performance.now()), drainIdleMs);
+    const leftMs = (): number => Math.max(0, deadlineMs - performance.now());
     // What the pod receives ends first: its last requests may still have to call out.
     const first = this.#sidecar === null ? (this.#gateway?.all() ?? []) : [this.#sidecar.inbound];
-    const cut = await Promise.all(first.map(drain));
-    if (this.#sidecar !== null) cut.push(await drain(this.#sidecar.outbound));
+    const cut = await Promise.all(first.map((listener) => listener.drain(acceptMs, leftMs(), idleMs)));
+    const outbound = this.#sidecar?.outbound;
+    if (outbound !== undefined && sidecar === "none") cut.push(await outbound.drain(acceptMs, leftMs(), idleMs));
+    if (outbound !== undefined && sidecar !== "none") {
+      // The application may be ending too, and calls out until it has: nothing of that is told to close.
+      await Promise.race([outbound.quiet(drainQuietMs, leftMs()), this.#applicationEnded.promise]);
+      cut.push(await outbound.drain(0, leftMs(), 0));
+    }
     this.#logger.info({ cutConnections: cut.reduce((sum, count) => sum + count, 0) }, "drained");
     this.#sendStats();
     await Promise.all([
@@ -191,6 +238,8 @@ export class Agent {
     this.#context.clusters.close();
     this.#context.deadlines.close();
     this.#processMetrics.close();
+    this.#captureCheck?.close();
+    this.#health.close();
     this.#admin.close();
   }
 
@@ -224,10 +273,10 @@ export class Agent {
       resolver,
       capture: config.capture,
       maxConnections: config.maxConnections,
+      claimCheck: (direction, destination) => this.#captureCheck?.claim(direction, destination) ?? false,
     });
     this.#sidecar = sidecar;
-    const outbound = await sidecar.outbound.listen(config.outbound.host, config.outbound.port);
-    const inbound = await sidecar.inbound.listen(config.inbound.host, config.inbound.port);
+    const { outbound, inbound } = await sidecar.listen(config.inbound, config.outbound);
     resolver.addOwnPort(outbound);
     resolver.addOwnPort(inbound);
     client.subscribe(`workload:${config.namespace}/${config.pod}`);

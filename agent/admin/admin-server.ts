@@ -2,6 +2,7 @@
 // server and the shape of the pages; what they show is asked of the agent.
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import { connectionLimits, exposition, maxConnections, readiness, type Reply, send, text } from "./reply.ts";
 
 export interface AdminPages {
   /** Why the agent is not ready; "" when it is. */
@@ -10,15 +11,9 @@ export interface AdminPages {
   readonly config: () => unknown;
   readonly drainState: () => unknown;
   readonly startDrain: () => void;
+  /** The application has ended: nobody comes any more. */
+  readonly startExit: () => void;
 }
-
-interface Reply {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-}
-
-const plain = "text/plain; charset=utf-8";
 
 const pages: Readonly<Record<string, { readonly methods: readonly string[]; readonly about: string }>> = {
   "/livez": { methods: ["GET"], about: "200 while the process runs" },
@@ -29,11 +24,8 @@ const pages: Readonly<Record<string, { readonly methods: readonly string[]; read
     methods: ["GET", "POST"],
     about: "GET: what is still open, as JSON; POST: stop taking requests, then exit",
   },
+  "/exit": { methods: ["POST"], about: "the application has ended: finish what is under way, then exit" },
 };
-
-/** Who connects and says nothing is given up soon: probes must find room. */
-const connectionLimits = { headersTimeout: 3000, requestTimeout: 5000, connectionsCheckingInterval: 1000 };
-const maxConnections = 100;
 
 export class AdminServer {
   readonly #pages: AdminPages;
@@ -43,9 +35,7 @@ export class AdminServer {
     this.#pages = adminPages;
     this.#server = http.createServer(connectionLimits, (request, response) => {
       request.resume();
-      const reply = this.#reply(request.method ?? "", request.url ?? "/");
-      response.writeHead(reply.status, { "content-type": reply.type, "content-length": Buffer.byteLength(reply.body) });
-      response.end(request.method === "HEAD" ? undefined : reply.body);
+      send(request, response, this.#reply(request.method ?? "", request.url ?? "/"));
     });
     this.#server.maxConnections = maxConnections;
   }
@@ -68,26 +58,25 @@ export class AdminServer {
     const [path = "/"] = url.split("?");
     const page = pages[path];
     if (page === undefined) {
-      const list = Object.entries(pages).map(([known, { about }]) => `${known}  ${about}\n`);
-      return { status: path === "/" ? 200 : 404, type: plain, body: list.join("") };
+      const list = Object.entries(pages).map(([known, { about }]) => `${known}  ${about}`);
+      return text(path === "/" ? 200 : 404, list.join("\n"));
     }
     const asked = method === "HEAD" ? "GET" : method;
     if (!page.methods.includes(asked)) {
-      return { status: 405, type: plain, body: `${path} takes ${page.methods.join(" and ")}\n` };
+      return text(405, `${path} takes ${page.methods.join(" and ")}`);
     }
     switch (path) {
       case "/livez":
-        return { status: 200, type: plain, body: "ok\n" };
-      case "/readyz": {
-        const reason = this.#pages.notReady();
-        return reason === ""
-          ? { status: 200, type: plain, body: "ok\n" }
-          : { status: 503, type: plain, body: `${reason}\n` };
-      }
+        return text(200, "ok");
+      case "/readyz":
+        return readiness(this.#pages.notReady());
       case "/metrics":
-        return { status: 200, type: "text/plain; version=0.0.4; charset=utf-8", body: this.#pages.metrics() };
+        return exposition(this.#pages.metrics());
       case "/config":
         return json(200, this.#pages.config());
+      case "/exit":
+        this.#pages.startExit();
+        return json(202, this.#pages.drainState());
       default:
         if (asked === "POST") this.#pages.startDrain();
         return json(asked === "POST" ? 202 : 200, this.#pages.drainState());

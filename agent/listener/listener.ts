@@ -51,6 +51,8 @@ export class Listener {
   #draining = false;
   #refusing = false;
   #onEmpty: (() => void) | null = null;
+  /** Whoever waits for nothing to be open is told of each change. */
+  #onChange: (() => void) | null = null;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -126,8 +128,26 @@ export class Listener {
     return cut;
   }
 
+  /** Resolves when nothing has been open for `quietMs`, at the latest after `deadlineMs`. Everything goes on meanwhile. */
+  async quiet(quietMs: number, deadlineMs: number): Promise<void> {
+    let quiet: NodeJS.Timeout | undefined;
+    let deadline: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      deadline = setTimeout(resolve, deadlineMs);
+      this.#onChange = () => {
+        clearTimeout(quiet);
+        if (this.#refusing) resolve();
+        else if (this.openConnections === 0) quiet = setTimeout(resolve, quietMs);
+      };
+      this.#onChange();
+    });
+    this.#onChange = null;
+    for (const timer of [quiet, deadline]) clearTimeout(timer);
+  }
+
   #refuse(): void {
     this.#refusing = true;
+    this.#onChange?.();
     for (const server of this.#servers) server.close();
     this.#checkEmpty();
   }
@@ -215,6 +235,7 @@ export class Listener {
 
   #countConnections(change: number): void {
     this.#options.context.metrics.downstreamConnections.with(this.#options.name).value += change;
+    this.#onChange?.();
     if (change < 0) this.#checkEmpty();
   }
 

@@ -9,6 +9,9 @@ export interface RelayTarget {
   readonly localAddress?: string | undefined;
 }
 
+/** Longer than an application may expect: what is relayed must not fail where it would not have failed without us. */
+const connectTimeoutMs = 10_000;
+
 /** Bytes that have come from the client already, valid during the call, are sent first. Calls `onClosed` once, when both sides are gone. */
 export function relay(client: ByteStream, first: Buffer, target: RelayTarget, onClosed: () => void): void {
   let open = 2;
@@ -16,7 +19,19 @@ export function relay(client: ByteStream, first: Buffer, target: RelayTarget, on
   const closed = (): void => {
     if (--open === 0) onClosed();
   };
-  const server: ByteStream = ByteStream.dial(target, new Side(() => client, closed), () => {
+  const late = setTimeout(() => {
+    client.reset();
+    server.destroy();
+  }, connectTimeoutMs);
+  const connecting = new Side(
+    () => client,
+    () => {
+      clearTimeout(late);
+      closed();
+    },
+  );
+  const server: ByteStream = ByteStream.dial(target, connecting, () => {
+    clearTimeout(late);
     client.resume();
   });
   // Before the dial is through, because an end of the client may come before that too.
