@@ -1,5 +1,7 @@
 // What the control plane, the agent, the command line and the manifests must call by the same name on a cluster: labels,
-// annotations, ports, paths and the proxy's user. Constants only; what they mean is decided where they are used.
+// annotations, ports, paths and the proxy's user. Constants, and names made of names; what they mean is decided where
+// they are used.
+import { createHash } from "node:crypto";
 
 /** Namespace of the control plane. Never injected. */
 export const systemNamespace = "heddle-system";
@@ -82,7 +84,18 @@ export const tokenFile = "/var/run/secrets/heddle/token";
 /** The agent's writable directory (an emptyDir): the last good snapshot. */
 export const stateDirectory = "/var/lib/heddle";
 
-/** GEP-1762: objects made for a Gateway are called "NAME-CLASS"; its ServiceAccount is what proves a gateway agent. */
+/**
+ * GEP-1762: objects made for a Gateway are called "NAME-CLASS"; its ServiceAccount is what proves a gateway agent. A
+ * Service's name is a DNS label (RFC 1035) where a Gateway's may have dots, digits first and 253 characters: see `dnsLabel`.
+ */
 export function gatewayObjectName(gateway: string, gatewayClass: string): string {
-  return `${gateway}-${gatewayClass}`;
+  return dnsLabel(`${gateway}-${gatewayClass}`);
+}
+
+/** `name` when it is a DNS label; else a label made of it that ends in a hash of it, so that no two become one. */
+export function dnsLabel(name: string): string {
+  if (/^[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) return name;
+  const hash = createHash("sha256").update(name).digest("hex").slice(0, 8);
+  const start = /^[a-z]/.test(name) ? "" : "g-";
+  return `${start}${name.replaceAll(/[^-a-z0-9]/g, "-").slice(0, 50)}-${hash}`;
 }
