@@ -27,7 +27,8 @@ export interface ListenAddress {
 export interface ControlPlaneOptions {
   readonly source: Source;
   readonly controllerName?: string;
-  readonly discovery?: ListenAddress;
+  readonly discovery?: ListenAddress &
+    Pick<DiscoveryServerOptions, "credentials" | "authenticate" | "gatewayServiceAccount">;
   readonly admin?: ListenAddress;
   /** Health and metrics alone, for a kubelet and a Prometheus; null: nowhere but at `admin`. */
   readonly health?: ListenAddress | null;
@@ -37,6 +38,10 @@ export interface ControlPlaneOptions {
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly limits?: DiscoveryServerOptions["limits"];
+  /** Told of every state that is translated, before its statuses are written. */
+  readonly onState?: (state: ClusterState) => void;
+  /** Whether what stands around the control plane is ready too. */
+  readonly isReady?: () => boolean;
 }
 
 /** GatewayClasses with this name are ours. */
@@ -57,6 +62,7 @@ export class ControlPlane {
   readonly #translator = new Translator();
   readonly #snapshots: SnapshotBuilder;
   readonly #debounce: Debounce;
+  readonly #onTranslate: (state: ClusterState) => void;
   readonly #programmed = new ProgrammedGateways();
   readonly #statusObjects: StatusObjects;
   readonly #sinks: readonly StatusSink[];
@@ -77,6 +83,7 @@ export class ControlPlane {
     this.#controllerName = options.controllerName ?? defaultControllerName;
     this.#usableAddresses = new Set(addresses.map(({ value }) => value));
     this.#sinks = options.statusSinks ?? [];
+    this.#onTranslate = options.onState ?? (() => {});
     // A new life is a new epoch: generations of two lives are never compared.
     this.#snapshots = new SnapshotBuilder({ epoch: randomBytes(6).toString("hex") });
     this.#statusObjects = new StatusObjects({
@@ -97,7 +104,7 @@ export class ControlPlane {
       metrics: this.metrics,
       problems: () => this.#source.problems(),
       statuses: () => this.#objects,
-      isReady: () => this.discovery.snapshot !== null && this.#closed === null,
+      isReady: () => this.discovery.snapshot !== null && this.#closed === null && (options.isReady?.() ?? true),
     };
     this.#admin = new AdminServer({ ...(options.admin ?? loopback), view, shows: "everything" });
     this.#health = options.health ? new AdminServer({ ...options.health, view, shows: "health" }) : null;
@@ -117,6 +124,11 @@ export class ControlPlane {
       await this.close();
       throw error;
     }
+  }
+
+  /** Translates again: something besides the state changed. */
+  refresh(): void {
+    if (this.#closed === null) this.#debounce.notify();
   }
 
   /** The statuses of every object of ours, as they stand. */
@@ -181,6 +193,7 @@ export class ControlPlane {
     this.#translated = state;
     const startMs = this.#clock.monotonicMs();
     try {
+      this.#onTranslate(state);
       const translation = this.#translator.translate(state, {
         controllerName: this.#controllerName,
         programmedGateways: this.#programmed.gateways,
