@@ -206,7 +206,7 @@ export class ListWatch<Kept extends object> {
     };
     let version = fromVersion;
     const decoder = new LineDecoder(maxLineBytes);
-    const openedMs = this.#clock.monotonicMs();
+    let openedMs = Number.POSITIVE_INFINITY;
     let hasSpoken = false;
     const hasLived = (): boolean => hasSpoken || this.#clock.monotonicMs() - openedMs >= this.#limits.steadyMs;
     try {
@@ -214,6 +214,7 @@ export class ListWatch<Kept extends object> {
         query,
         this.#options.metadataOnly ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" : "",
         async (body) => {
+          openedMs = this.#clock.monotonicMs();
           this.#setHealth({ state: "current" });
           for await (const chunk of body) {
             const changed: string[] = [];

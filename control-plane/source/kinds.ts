@@ -20,21 +20,35 @@ export interface KindInfo {
   /** The first is the one whose schema is used; the others have the same fields. */
   readonly versions: readonly [string, ...string[]];
   readonly namespaced: boolean;
+  /** The name in API paths. */
+  readonly plural: string;
 }
 
 const gatewayGroup = "gateway.networking.k8s.io";
 
 /** Every kind that is read. */
 export const knownKinds: readonly KindInfo[] = [
-  { kind: "GatewayClass", group: gatewayGroup, versions: ["v1", "v1beta1"], namespaced: false },
-  { kind: "Gateway", group: gatewayGroup, versions: ["v1", "v1beta1"], namespaced: true },
-  { kind: "HTTPRoute", group: gatewayGroup, versions: ["v1", "v1beta1"], namespaced: true },
-  { kind: "ReferenceGrant", group: gatewayGroup, versions: ["v1", "v1beta1"], namespaced: true },
-  { kind: "Namespace", group: "", versions: ["v1"], namespaced: false },
-  { kind: "Service", group: "", versions: ["v1"], namespaced: true },
-  { kind: "EndpointSlice", group: "discovery.k8s.io", versions: ["v1"], namespaced: true },
-  { kind: "Deployment", group: "apps", versions: ["v1"], namespaced: true },
-  { kind: "Pod", group: "", versions: ["v1"], namespaced: true },
+  {
+    kind: "GatewayClass",
+    group: gatewayGroup,
+    versions: ["v1", "v1beta1"],
+    namespaced: false,
+    plural: "gatewayclasses",
+  },
+  { kind: "Gateway", group: gatewayGroup, versions: ["v1", "v1beta1"], namespaced: true, plural: "gateways" },
+  { kind: "HTTPRoute", group: gatewayGroup, versions: ["v1", "v1beta1"], namespaced: true, plural: "httproutes" },
+  {
+    kind: "ReferenceGrant",
+    group: gatewayGroup,
+    versions: ["v1", "v1beta1"],
+    namespaced: true,
+    plural: "referencegrants",
+  },
+  { kind: "Namespace", group: "", versions: ["v1"], namespaced: false, plural: "namespaces" },
+  { kind: "Service", group: "", versions: ["v1"], namespaced: true, plural: "services" },
+  { kind: "EndpointSlice", group: "discovery.k8s.io", versions: ["v1"], namespaced: true, plural: "endpointslices" },
+  { kind: "Deployment", group: "apps", versions: ["v1"], namespaced: true, plural: "deployments" },
+  { kind: "Pod", group: "", versions: ["v1"], namespaced: true, plural: "pods" },
 ];
 
 const byKind = new Map(knownKinds.map((info) => [info.kind as string, info]));

@@ -153,8 +153,8 @@ function checkNames(info: KindInfo, { name, namespace }: Fields): readonly Viola
   return violations;
 }
 
-/** Patterns are matched against strings of bounded length only. */
-function findLongString(value: unknown, path: FieldPath): FieldPath | undefined {
+/** The first string too long to match patterns against; undefined when there is none. */
+export function findLongString(value: unknown, path: FieldPath): FieldPath | undefined {
   if (typeof value === "string") return value.length > maxStringLength ? path : undefined;
   if (typeof value !== "object" || value === null) return undefined;
   for (const [key, item] of Object.entries(value)) {

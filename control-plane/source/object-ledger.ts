@@ -1,9 +1,8 @@
 // What a file does not say about an object but the API server would: its generation and its age. Owns the identity
 // of unchanged objects too: the same content gives the same object back.
-import { toDeployment, toEndpointSlice, toPod, toService } from "./convert-core.ts";
-import { toGateway, toGatewayClass, toHttpRoute, toReferenceGrant } from "./convert-gateway-api.ts";
 import type { ClusterObject } from "./build-cluster-state.ts";
 import type { ObjectMeta } from "./cluster-state.ts";
+import { convertObject } from "./convert.ts";
 import type { Manifest } from "./manifest.ts";
 
 interface Entry {
@@ -64,7 +63,14 @@ export class ObjectLedger {
       labels: { ...given?.labels },
       annotations: { ...given?.annotations },
     };
-    return { fields: manifest.fields, content, spec, generation, creationTimestampMs, object: convert(manifest, meta) };
+    return {
+      fields: manifest.fields,
+      content,
+      spec,
+      generation,
+      creationTimestampMs,
+      object: convertObject(manifest.info.kind, manifest.fields, meta),
+    };
   }
 
   #nextCreation(): number {
@@ -78,35 +84,4 @@ interface GivenMetadata {
   readonly creationTimestamp?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
-}
-
-/** The schema of the kind has been checked: the casts say what it promised. */
-function convert(manifest: Manifest, meta: ObjectMeta): ClusterObject {
-  const { fields } = manifest;
-  switch (manifest.info.kind) {
-    case "GatewayClass":
-      return toGatewayClass(fields as unknown as Parameters<typeof toGatewayClass>[0], meta);
-    case "Gateway":
-      return toGateway(fields as unknown as Parameters<typeof toGateway>[0], meta);
-    case "HTTPRoute":
-      return toHttpRoute(fields as unknown as Parameters<typeof toHttpRoute>[0], meta);
-    case "ReferenceGrant":
-      return toReferenceGrant(fields as unknown as Parameters<typeof toReferenceGrant>[0], meta);
-    case "Namespace":
-      // The label that the API server sets on every namespace; listeners select by it.
-      return {
-        kind: "Namespace",
-        meta: { ...meta, labels: { ...meta.labels, "kubernetes.io/metadata.name": meta.name } },
-      };
-    case "Service":
-      return toService(fields as unknown as Parameters<typeof toService>[0], meta);
-    case "EndpointSlice":
-      return toEndpointSlice(fields as unknown as Parameters<typeof toEndpointSlice>[0], meta);
-    case "Deployment":
-      return toDeployment(fields as unknown as Parameters<typeof toDeployment>[0], meta);
-    case "Pod":
-      return toPod(fields as unknown as Parameters<typeof toPod>[0], meta);
-    default:
-      return manifest.info.kind satisfies never;
-  }
 }

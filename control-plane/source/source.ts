@@ -1,18 +1,18 @@
 // What every source of objects offers, whatever it reads: the present ClusterState, a call when it changes, and the
-// problems that keep a newer one from being served. Types and their printing only; folder-source.ts and
-// overlay-source.ts implement it.
+// problems that keep a newer one from being served. Types and their printing only; folder-source.ts,
+// kubernetes-source.ts and overlay-source.ts implement it.
 import type { ClusterState } from "./cluster-state.ts";
 
 /** Why a state was published, and when the edit behind it was first seen (milliseconds of the source's clock). */
 export interface StateOrigin {
-  readonly cause: "start" | "edit" | "overlay";
+  readonly cause: "start" | "edit" | "overlay" | "watch";
   readonly changedAtMs: number;
 }
 
 /** A mistake in what was read. Errors keep the last good state serving; warnings do not hold anything back. */
 export interface Problem {
   readonly severity: "error" | "warning";
-  /** Relative to the folder, with forward slashes. */
+  /** Relative to the folder, with forward slashes; empty for an object of a cluster. */
   readonly file: string;
   /** From 1; 0 when the whole file is meant. */
   readonly line: number;

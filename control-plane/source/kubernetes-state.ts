@@ -1,0 +1,80 @@
+// The ClusterState of a cluster, changed object by object: a change costs a copy of its kind's map and no sorting of
+// the whole. Owns what of the kept objects is part of the state, and the problems of the rest. Pure.
+import type { ClusterObject } from "./build-cluster-state.ts";
+import type { ClusterState } from "./cluster-state.ts";
+import type { KnownKind } from "./kinds.ts";
+import type { KeptObject } from "./kubernetes-objects.ts";
+import type { Problem } from "./source.ts";
+
+const fieldByKind = {
+  GatewayClass: "gatewayClasses",
+  Gateway: "gateways",
+  HTTPRoute: "httpRoutes",
+  ReferenceGrant: "referenceGrants",
+  Namespace: "namespaces",
+  Service: "services",
+  EndpointSlice: "endpointSlices",
+  Deployment: "deployments",
+  Pod: "pods",
+} as const satisfies Record<KnownKind, keyof ClusterState>;
+
+export class KubernetesState {
+  readonly #rejected = new Map<string, readonly Problem[]>();
+  #state: ClusterState = {
+    gatewayClasses: new Map(),
+    gateways: new Map(),
+    httpRoutes: new Map(),
+    referenceGrants: new Map(),
+    namespaces: new Map(),
+    services: new Map(),
+    endpointSlices: new Map(),
+    pods: new Map(),
+    deployments: new Map(),
+  };
+
+  get current(): ClusterState {
+    return this.#state;
+  }
+
+  /** Of rejected objects, ordered by object. */
+  problems(): Problem[] {
+    return [...this.#rejected].sort(([left], [right]) => (left < right ? -1 : 1)).flatMap(([, problems]) => problems);
+  }
+
+  /** Takes over what `objects` has under `keys`. The maps of `current` stay ordered by key. */
+  update(kind: KnownKind, keys: Iterable<string>, objects: ReadonlyMap<string, KeptObject>): void {
+    const field = fieldByKind[kind];
+    const before: ReadonlyMap<string, ClusterObject> = this.#state[field];
+    const changed = new Map(before);
+    const added: [string, ClusterObject][] = [];
+    let isChanged = false;
+    for (const key of keys) {
+      const kept = objects.get(key);
+      const label = `${kind} ${key}`;
+      if (kept?.kind === "Rejected") this.#rejected.set(label, kept.problems);
+      else this.#rejected.delete(label);
+      if (kept === undefined || kept.kind === "Rejected") isChanged = changed.delete(key) || isChanged;
+      else if (before.get(key) !== kept) {
+        isChanged = true;
+        if (before.has(key)) changed.set(key, kept);
+        else added.push([key, kept]);
+      }
+    }
+    if (isChanged) this.#state = { ...this.#state, [field]: added.length === 0 ? changed : merge(changed, added) };
+  }
+}
+
+function merge(
+  ordered: ReadonlyMap<string, ClusterObject>,
+  added: [string, ClusterObject][],
+): Map<string, ClusterObject> {
+  added.sort(([left], [right]) => (left < right ? -1 : 1));
+  const merged = new Map<string, ClusterObject>();
+  let at = 0;
+  for (const [key, object] of ordered) {
+    for (let next = added[at]; next !== undefined && next[0] < key; next = added[++at]) merged.set(next[0], next[1]);
+    merged.set(key, object);
+  }
+  for (const [key, object] of added.slice(at)) merged.set(key, object);
+  return merged;
+}
