@@ -10,6 +10,8 @@ export interface StatusObject {
   readonly namespace: string;
   readonly name: string;
   readonly generation: number;
+  /** Of the object that the status speaks of, when the source knows it. */
+  readonly uid?: string;
   readonly status: Readonly<Record<string, unknown>>;
 }
 
