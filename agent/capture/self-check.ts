@@ -146,7 +146,11 @@ export class CaptureCheck {
         ...(localAddress === undefined ? {} : { localAddress }),
       });
       this.#socket = socket;
+      let ended = false;
       const end = (outcome: string): void => {
+        // The end of this connection may be told when the next is waited for already.
+        if (ended) return;
+        ended = true;
         clearTimeout(timeout);
         this.#awaited = null;
         socket.destroy();
