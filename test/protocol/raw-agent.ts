@@ -1,5 +1,5 @@
 // An agent that does only what a test tells it to, over a real socket: the fluent client of the protocol tests.
-import { credentials, status, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
+import { credentials, Metadata, status, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
 import { DiscoveryClientConstructor, protocolVersion, type AgentMessageInput } from "../../proto/discovery.ts";
 import type { DiscoveryResponse, ResourceType } from "../../proto/messages.ts";
 
@@ -13,6 +13,10 @@ export interface RawAgentOptions {
   readonly subscriptions?: readonly string[];
   readonly known?: Readonly<Record<string, string>>;
   readonly protocolVersion?: string;
+  /** PEM bundle: connects over TLS, to a server called "localhost". */
+  readonly ca?: string;
+  /** Sent as the stream's authorization, as it is. */
+  readonly authorization?: string;
 }
 
 let agentCount = 0;
@@ -28,13 +32,17 @@ export class RawAgent {
   #barrierCount = 0;
 
   /** Opens the stream and says nothing. */
-  constructor(port: number) {
+  constructor(port: number, { ca, authorization }: Pick<RawAgentOptions, "ca" | "authorization"> = {}) {
     this.#port = port;
-    this.#client = new DiscoveryClientConstructor(`127.0.0.1:${port}`, credentials.createInsecure(), {
+    const channel = ca === undefined ? credentials.createInsecure() : credentials.createSsl(Buffer.from(ca));
+    const metadata = new Metadata();
+    if (authorization !== undefined) metadata.set("authorization", authorization);
+    this.#client = new DiscoveryClientConstructor(`127.0.0.1:${port}`, channel, {
+      ...(ca !== undefined && { "grpc.ssl_target_name_override": "localhost" }),
       "grpc.use_local_subchannel_pool": 1,
       "grpc.enable_http_proxy": 0,
     });
-    this.#stream = this.#client.stream();
+    this.#stream = this.#client.stream(metadata);
     this.#stream.on("data", (response: DiscoveryResponse) => {
       this.#responses.push(response);
       this.#wake();
@@ -51,7 +59,7 @@ export class RawAgent {
 
   /** Opens the stream and says Hello. */
   static connect(port: number, options: RawAgentOptions = {}): RawAgent {
-    const agent = new RawAgent(port);
+    const agent = new RawAgent(port, options);
     agent.hello(options);
     return agent;
   }
