@@ -101,14 +101,16 @@ export class Jaeger {
 function readTrace({ spans, processes }: RawTrace): JaegerSpan[] {
   return spans.map((span) => {
     const references = span.references ?? [];
-    const parent = references.find(({ refType, traceID }) => refType === "CHILD_OF" && traceID === span.traceID);
+    // A span that is linked to its parent too has one reference in Jaeger, and that is called FOLLOWS_FROM.
+    const ofTrace = references.filter(({ traceID }) => traceID === span.traceID);
+    const parent = ofTrace.find(({ refType }) => refType === "CHILD_OF") ?? ofTrace[0];
     const process = processes[span.processID];
     const tags = toRecord(span.tags);
     return {
       traceId: span.traceID,
       spanId: span.spanID,
       parentSpanId: parent?.spanID ?? null,
-      linkedSpanIds: references.filter((reference) => reference !== parent).map(({ spanID }) => spanID),
+      linkedSpanIds: references.filter(({ refType }) => refType === "FOLLOWS_FROM").map(({ spanID }) => spanID),
       name: span.operationName,
       service: process?.serviceName ?? "",
       kind: typeof tags["span.kind"] === "string" ? tags["span.kind"] : "",
