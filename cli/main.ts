@@ -1,6 +1,7 @@
 // The `heddle` command: subcommands and exit codes. 0 is good, 1 failed, 2 wrong usage with the right usage printed.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { checkCommand } from "./commands/check.ts";
 import { compareCommand } from "./commands/compare.ts";
 import { configCommand } from "./commands/config.ts";
 import { demoCommand } from "./commands/demo.ts";
@@ -19,6 +20,7 @@ export async function main(argumentList: readonly string[]): Promise<number> {
     getCommand(),
     explainCommand(),
     lintCommand(),
+    checkCommand(readVersion()),
     compareCommand(),
     configCommand(),
     agentCommand(),

@@ -4,6 +4,8 @@ import type { ReplicaAnswer } from "../cluster/replicas.ts";
 
 /** The page /debug/agents of one replica, as far as it is read here. */
 export interface AgentsPage {
+  /** Of the control plane's program; absent on pages of older ones. */
+  readonly version?: string;
   /** Served by this replica now; generations of different replicas cannot be compared. */
   readonly generation: string;
   readonly agents: readonly {
