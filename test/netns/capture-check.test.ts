@@ -1,16 +1,8 @@
 // An agent in a pod whose capture works is ready; whose capture does not says which part of it is missing, and becomes
 // ready once it is there. On a real kernel, see pod.ts.
 import test from "ava";
-import { missing, PodNamespace, podAddress, podIpv6 } from "./pod.ts";
-
-const reason = missing();
-
-const skipped = (t: { log(text: string): void; pass(): void }): boolean => {
-  if (reason === "") return false;
-  t.log(`skipped: ${reason}`);
-  t.pass();
-  return true;
-};
+import { PodNamespace, podAddress, podIpv6 } from "./pod.ts";
+import { skipped } from "./skip.ts";
 
 const ready = (body: string): boolean => body === "ok\n";
 

@@ -95,7 +95,16 @@ export class PodNamespace {
 
   /** Runs a program in the pod, as root, to its end. */
   run(command: readonly string[], environment: NodeJS.ProcessEnv = {}): Finished {
-    const { status, stdout, stderr } = spawnSync("ip", ["netns", "exec", this.#name, ...command], {
+    return this.#run(this.#name, command, environment);
+  }
+
+  /** Runs a program on the node, as root, to its end. */
+  inNode(command: readonly string[]): Finished {
+    return this.#run(this.#node, command, {});
+  }
+
+  #run(namespace: string, command: readonly string[], environment: NodeJS.ProcessEnv): Finished {
+    const { status, stdout, stderr } = spawnSync("ip", ["netns", "exec", namespace, ...command], {
       encoding: "utf8",
       env: { ...process.env, ...environment },
     });
@@ -112,7 +121,7 @@ export class PodNamespace {
   /** The rules of table nat in the form of iptables-save, without comments and counters. */
   rules(family: "ipv4" | "ipv6" = "ipv4", variant = ""): readonly string[] {
     const { stdout } = this.run([`${family === "ipv4" ? "iptables" : "ip6tables"}${variant}-save`, "-t", "nat"]);
-    return stdout.split("\n").filter((line) => line.startsWith("-A") || /^:HEDDLE/.test(line));
+    return stdout.split("\n").filter((line) => line.startsWith("-A") || line.startsWith(":HEDDLE"));
   }
 
   /** Starts the agent as the proxy's user, a sidecar with capture that no control plane answers. */
@@ -132,7 +141,22 @@ export class PodNamespace {
 
   /** Starts one of our programs in the pod as a user. */
   start(path: string, more: readonly string[], user: number, environment: NodeJS.ProcessEnv = {}): Running {
-    const as = [`--net=/var/run/netns/${this.#name}`, "--setuid", String(user), "--setgid", String(user)];
+    return this.#start(this.#name, path, more, user, environment);
+  }
+
+  /** Starts one of our programs on the node. */
+  startInNode(path: string, more: readonly string[]): Running {
+    return this.#start(this.#node, path, more, 0, {});
+  }
+
+  #start(
+    namespace: string,
+    path: string,
+    more: readonly string[],
+    user: number,
+    environment: NodeJS.ProcessEnv,
+  ): Running {
+    const as = [`--net=/var/run/netns/${namespace}`, "--setuid", String(user), "--setgid", String(user)];
     const child = spawn("nsenter", [...as, process.execPath, programOf(path), ...more], {
       env: { ...process.env, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
