@@ -145,12 +145,32 @@ test.serial("A15 a backend of an unknown kind fails for its share only, and the 
   t.deepEqual(await gateway.count(40, "/hello", helloVersion, options), { v1: 10, v3: 30 });
 });
 
+test.serial(
+  "a Service of another namespace without a ReferenceGrant, or none at all, fails for its share only",
+  async (t) => {
+    const foreign = backend("http-heddle").replace("5000", `80\n          namespace: ${gatewayNamespace}`);
+    await seed.apply(
+      route(backend("helloworld-v1", 2) + foreign + backend("helloworld-v9"), "strays", "strays.example"),
+    );
+    const resolved = `{.status.parents[0].conditions[?(@.type=="ResolvedRefs")].reason}`;
+    const ask = `kubectl get httproute strays -n helloworld -o jsonpath='${resolved}'`;
+    await waitFor("the status says why", async () =>
+      ["RefNotPermitted", "BackendNotFound"].includes(await seed.shell(ask)),
+    );
+    await gateway.settled();
+    t.deepEqual(await gateway.count(40, "/hello", helloVersion, { headers: { host: "strays.example" } }), {
+      v1: 20,
+      "status 500 invalid_backend": 20,
+    });
+    await seed.shell("kubectl delete httproute strays -n helloworld");
+  },
+);
+
 test.serial("wrong manifests are refused, and the other routes go on", async (t) => {
   const wrong: readonly (readonly [string, RegExp])[] = [
     [backend("helloworld-v1", -1), /weight/],
     [backend("helloworld-v1", 1_000_001), /weight/],
     [backend("helloworld-v1").replace("5000", "70000"), /port/],
-    [backend("Not_A_Name"), /name/],
     [`${backend("helloworld-v1")}      timeouts:\n        request: soon\n`, /timeouts/],
     [`${backend("helloworld-v1")}      filters:\n        - type: Nonsense\n`, /filters/],
   ];
