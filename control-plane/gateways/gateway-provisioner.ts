@@ -15,15 +15,9 @@ import type { Logger } from "../discovery/logger.ts";
 import type { ClusterState, Gateway } from "../source/cluster-state.ts";
 import { isServed, viewGateway } from "../translate/gateway-view.ts";
 import { gatewayObjects, type GatewaySettings, labelsOf, type ManagedObject, portFault } from "./gateway-objects.ts";
-import {
-  ApiError,
-  apiRequest,
-  fingerprintOf,
-  type GatewayAddress,
-  objectKey,
-  type OwnedObject,
-  OwnedObjects,
-} from "./owned-objects.ts";
+import { ApiFailure, apiCall } from "./api-call.ts";
+import { AppliedObjects, managedKey } from "./applied-objects.ts";
+import { fingerprintOf, type GatewayAddress, objectKey, type OwnedObject, OwnedObjects } from "./owned-objects.ts";
 import type { GatewayParameters } from "./parameters.ts";
 import { configMapOf, ParameterReader } from "./parameter-reader.ts";
 import { RetryQueue } from "./retry-queue.ts";
@@ -66,22 +60,22 @@ export class GatewayProvisioner {
   #ours: ReadonlyMap<string, Gateway> = new Map();
   /** Of our Gateways, as the API server last said. */
   readonly #uids = new Map<string, string>();
-  /** By objectKey: what was last applied, and what the object was right after. */
-  readonly #applied = new Map<string, { readonly desired: string; readonly fingerprint: string }>();
+  readonly #applied: AppliedObjects;
   readonly #problems = new Map<string, ProvisioningProblem>();
 
   constructor(options: GatewayProvisionerOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger;
+    this.#applied = new AppliedObjects(this.#clock);
     this.#gatewayApi = options.kubeConfig.makeApiClient(CustomObjectsApi);
     this.#queue = new RetryQueue({ clock: this.#clock, run: (gateway) => this.#converge(gateway) });
     this.#objects = new OwnedObjects({
       kubeConfig: options.kubeConfig,
       clock: this.#clock,
+      logger: this.#logger,
       onChange: (before, now) => this.#onObject(before, now),
       onSynced: () => this.wake(),
-      onError: ({ message }) => this.#logger.warn({ error: message }, "cannot list the objects of gateways"),
     });
     this.#parameters = new ParameterReader({
       kubeConfig: options.kubeConfig,
@@ -180,10 +174,9 @@ export class GatewayProvisioner {
       const parameters = this.#parameters.of(gateway);
       const ports = servedPorts(gateway);
       if (parameters.kind !== "known" || ports.length === 0) return "done";
-      const hasRepaired = await this.#provision(gateway, key, ports, parameters.parameters);
+      const outcome = await this.#provision(gateway, key, ports, parameters.parameters);
       this.#report(key, undefined);
-      // Somebody who undoes every repair is not fought without a pause.
-      return hasRepaired ? "retry" : "done";
+      return outcome;
     } catch (error) {
       this.#report(key, problemOf(error));
       return "retry";
@@ -195,71 +188,63 @@ export class GatewayProvisioner {
     key: string,
     ports: readonly number[],
     parameters: GatewayParameters,
-  ): Promise<boolean> {
+  ): Promise<"done" | "retry"> {
     const { settings } = this.#options;
     const known = this.#uids.get(key);
     if (known !== undefined) {
       const objects = gatewayObjects({ gateway, uid: known, ports, parameters, settings });
-      if (objects.every((object) => this.#isSettled(object)) && this.#surplus(key, known, objects).length === 0)
-        return false;
+      const states = new Set(objects.map((object) => this.#stateOf(object)));
+      if (!states.has("unsettled") && this.#surplus(key, known, objects).length === 0)
+        return states.has("unconfirmed") ? "retry" : "done";
     }
     const uid = await this.#readUid(gateway);
-    if (uid === undefined) return false;
+    if (uid === undefined) return "done";
     this.#uids.set(key, uid);
     const objects = gatewayObjects({ gateway, uid, ports, parameters, settings });
-    let hasRepaired = false;
     for (const object of objects) {
-      if (this.#isSettled(object)) continue;
-      const isRepair = this.#applied.get(keyOf(object))?.desired === fingerprintOf(object);
+      if (this.#stateOf(object) !== "unsettled") continue;
+      const isRepair = this.#applied.has(object);
       await this.#apply(object, uid);
-      hasRepaired ||= isRepair;
       this.#logger.info({ gateway: key, object: nameOf(object) }, isRepair ? "object repaired" : "object applied");
     }
     for (const object of this.#surplus(key, uid, objects)) await this.#remove(key, object);
-    return hasRepaired;
+    // Looked at again once the watch has shown it. Somebody who undoes every repair is met by growing pauses.
+    return "retry";
   }
 
   async #apply(object: ManagedObject, uid: string): Promise<void> {
-    const { kind, metadata } = object;
-    const existing = this.#objects.get(kind, metadata.namespace, metadata.name) ?? (await this.#objects.read(object));
+    const existing = this.#live(object) ?? (await this.#objects.read(object));
     if (existing !== undefined && existing.owner?.uid !== uid) {
-      const isEarlier =
-        existing.owner?.kind === "Gateway" && existing.owner.name === object.metadata.ownerReferences[0]?.name;
+      const { kind, name } = existing.owner ?? {};
+      const isEarlier = kind === "Gateway" && name === object.metadata.ownerReferences[0]?.name;
       const message = isEarlier
         ? `${nameOf(object)} belongs to an earlier Gateway of this name and is not removed yet`
-        : `${nameOf(object)} exists and does not belong to this Gateway; delete it, or call the Gateway something else`;
+        : `${nameOf(object)} exists and is not of this Gateway; delete it, or give the Gateway another name`;
       throw new Obstacle({ reason: isEarlier ? "Pending" : "Invalid", message });
     }
     if (existing?.isBeingDeleted === true)
       throw new Obstacle({ reason: "Pending", message: `${nameOf(object)} is being deleted` });
     try {
-      const { addresses } = existing ?? { addresses: [] };
-      const applied = await this.#objects.apply(object, existing);
-      this.#applied.set(keyOf(object), { desired: fingerprintOf(object), fingerprint: applied.fingerprint });
-      if (fingerprintOf(addresses) !== fingerprintOf(applied.addresses)) this.#options.onChange();
+      this.#applied.put(object, await this.#objects.apply(object, existing));
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
+      if (!(error instanceof ApiFailure)) throw error;
       const isRefused = error.code === 422 || error.code === 400;
       const message = `${nameOf(object)}: ${error.message}`;
       throw new Obstacle({ reason: isRefused ? "Invalid" : "Pending", message });
     }
   }
 
-  #isSettled(object: ManagedObject): boolean {
-    const applied = this.#applied.get(keyOf(object));
-    const live = this.#objects.get(object.kind, object.metadata.namespace, object.metadata.name);
-    return (
-      applied !== undefined &&
-      live !== undefined &&
-      !live.isBeingDeleted &&
-      live.fingerprint === applied.fingerprint &&
-      fingerprintOf(object) === applied.desired
-    );
+  #live({ kind, metadata }: ManagedObject): OwnedObject | undefined {
+    return this.#objects.get(kind, metadata.namespace, metadata.name);
+  }
+
+  #stateOf(object: ManagedObject): "settled" | "unconfirmed" | "unsettled" {
+    return this.#applied.state(object, this.#live(object));
   }
 
   /** What the Gateway owns and needs no more. */
   #surplus(key: string, uid: string, needed: readonly ManagedObject[]): readonly OwnedObject[] {
-    const keys = new Set(needed.map(keyOf));
+    const keys = new Set(needed.map(managedKey));
     return [...this.#objects.all()].filter(
       (object) =>
         gatewayKeyOf(object) === key &&
@@ -294,12 +279,12 @@ export class GatewayProvisioner {
         plural: "gateways",
         name: meta.name,
       });
-      const { metadata } = (await apiRequest(request, this.#clock)) as {
+      const { metadata } = (await apiCall(request, this.#clock)) as {
         readonly metadata?: { readonly uid?: string; readonly deletionTimestamp?: string };
       };
       return metadata?.deletionTimestamp === undefined ? metadata?.uid : undefined;
     } catch (error) {
-      if (error instanceof ApiError && error.code === 404) return undefined;
+      if (error instanceof ApiFailure && error.code === 404) return undefined;
       throw error;
     }
   }
@@ -334,10 +319,6 @@ function problemOf(error: unknown): ProvisioningProblem {
 function gatewayKeyOf({ namespace, owner }: OwnedObject): string | undefined {
   const isGateway = owner?.kind === "Gateway" && owner.apiVersion.startsWith("gateway.networking.k8s.io/");
   return isGateway ? `${namespace}/${owner.name}` : undefined;
-}
-
-function keyOf({ kind, metadata }: ManagedObject): string {
-  return objectKey({ kind, namespace: metadata.namespace, name: metadata.name });
 }
 
 function nameOf({ kind, metadata }: ManagedObject): string {

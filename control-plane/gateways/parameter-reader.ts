@@ -5,7 +5,7 @@ import { CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
 import type { Clock } from "../discovery/clock.ts";
 import type { Logger } from "../discovery/logger.ts";
 import type { Gateway } from "../source/cluster-state.ts";
-import { ApiError, apiRequest } from "./owned-objects.ts";
+import { ApiFailure, apiCall } from "./api-call.ts";
 import { defaultGatewayParameters, type GatewayParameters, parseGatewayParameters } from "./parameters.ts";
 
 export type ParametersState =
@@ -92,12 +92,12 @@ export class ParameterReader {
     const slash = key.indexOf("/");
     try {
       const request = this.#api.readNamespacedConfigMap({ namespace: key.slice(0, slash), name: key.slice(slash + 1) });
-      const { data = {} } = await apiRequest(request, this.#options.clock);
+      const { data = {} } = await apiCall(request, this.#options.clock);
       const result = parseGatewayParameters(data);
       if (result.ok) return { kind: "known", parameters: result.parameters };
       return { kind: "invalid", message: `ConfigMap ${key}: ${result.errors.join("; ")}` };
     } catch (error) {
-      if (error instanceof ApiError && error.code === 404) {
+      if (error instanceof ApiFailure && error.code === 404) {
         return { kind: "invalid", message: `ConfigMap ${key} does not exist` };
       }
       const message = error instanceof Error ? error.message : String(error);
