@@ -31,12 +31,14 @@ export class HealthServer {
   }
 
   /**
-   * Binds `port`, and `capturedPort` where there is capture; resolves with the port. "::" falls back to "0.0.0.0" where
-   * the kernel has no IPv6.
+   * Binds `port`, and `capturedPort` where there is capture; resolves with the port. With capture "0.0.0.0" is every
+   * address of IPv6 as well; "::" falls back to "0.0.0.0" where the kernel has none.
    */
   async listen(host: string, port: number, capturedPort: number | null): Promise<number> {
-    const bound = await this.#listen(host, port, capturedPort !== null);
-    if (capturedPort !== null) await this.#listen(host, capturedPort, false);
+    if (capturedPort === null) return this.#listen(host, port, false);
+    const everywhere = host === "0.0.0.0" ? "::" : host;
+    const bound = await this.#listen(everywhere, port, true);
+    await this.#listen(everywhere, capturedPort, false);
     return bound;
   }
 

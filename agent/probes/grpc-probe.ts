@@ -52,7 +52,7 @@ function check(
     const take = (headers: Readonly<Record<string, unknown>>): void => {
       if (typeof headers["grpc-status"] !== "string") return;
       code = headers["grpc-status"];
-      message = typeof headers["grpc-message"] === "string" ? headers["grpc-message"] : "";
+      message = typeof headers["grpc-message"] === "string" ? decoded(headers["grpc-message"]) : "";
     };
     stream.on("error", reject);
     stream.on("response", (headers) => {
@@ -71,6 +71,15 @@ function check(
     });
     stream.end(requestOf(service));
   });
+}
+
+/** grpc-message is percent-encoded; one that is not well-formed is shown as it is. */
+function decoded(message: string): string {
+  try {
+    return decodeURIComponent(message);
+  } catch {
+    return message;
+  }
 }
 
 /** HealthCheckRequest in its frame: no compression, length, field 1 as a string. */
