@@ -146,6 +146,7 @@ test("C23 a refused agent keeps what it has and comes back with the token of tha
   await untilStreaming(agent);
   const before = agent.client.resources;
   writeFileSync(tokenFile, "revoked");
+  await until(() => server.server.connectedAgents()[0]?.isInFlight === false, "the acknowledgement");
   server.clock.advance(tokenLifeMs);
   await untilWaiting(agent);
   t.regex(agent.client.status().lastEnd?.details ?? "", /token of this stream expired/);
