@@ -89,12 +89,17 @@ function fromObject({ metadata, spec }: V1Lease): StoredLease {
     lease: {
       holder: spec?.holderIdentity ?? "",
       durationMs: (spec?.leaseDurationSeconds ?? 0) * 1000,
-      acquiredAtMs: spec?.acquireTime?.getTime() ?? 0,
-      renewedAtMs: spec?.renewTime?.getTime() ?? 0,
+      acquiredAtMs: timeMs(spec?.acquireTime),
+      renewedAtMs: timeMs(spec?.renewTime),
       transitions: spec?.leaseTransitions ?? 0,
     },
     version: metadata?.resourceVersion ?? "",
   };
+}
+
+/** The client says that it is a Date; what it gives is the text that the API server sent. */
+function timeMs(time: unknown): number {
+  return time === undefined || time === null ? 0 : new Date(time as string | Date).getTime() || 0;
 }
 
 function toObject(lease: Lease, namespace: string, name: string, version: string | null): V1Lease {
