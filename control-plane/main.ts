@@ -1,6 +1,7 @@
 // The control plane as a process: environment in, one control plane running until a signal, exit code out.
 // 0: ended in order. 1: failed. 2: wrong configuration, printed with the right one.
 import { type Logger as PinoLogger, pino } from "pino";
+import type { ClusterControlPlane } from "./cluster-control-plane.ts";
 import { type ControlPlaneConfig, describeConfig, readConfig } from "./config.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { limitHeapGrowth } from "./heap-growth.ts";
@@ -21,16 +22,8 @@ async function main(): Promise<void> {
   const { config } = read;
   const logger = await makeLogger(config);
   for (const warning of read.warnings) logger.warn({}, warning);
-  if (config.source.kind === "kubernetes") throw new Error("not wired yet");
-  const controlPlane = new ControlPlane({
-    source: new FolderSource({ folder: config.source.folder, defaultNamespace: config.defaultNamespace }),
-    controllerName: config.controllerName,
-    discovery: config.discovery,
-    admin: config.admin,
-    health: config.health,
-    statusSinks: config.statusFolder === null ? [] : [new FileSink({ folder: config.statusFolder, logger })],
-    logger,
-  });
+  const program = await compose(config, logger);
+  const controlPlane = program instanceof ControlPlane ? program : program.controlPlane;
   controlPlane.onStatus((changes) => {
     for (const change of changes) logger.info(change, "status");
   });
@@ -45,7 +38,7 @@ async function main(): Promise<void> {
       logger.error({}, "did not end in time");
       process.exit(1);
     }, closeTimeoutMs).unref();
-    controlPlane.close().then(
+    program.close().then(
       () => logger.info({}, "control plane ended"),
       (error: unknown) => {
         logger.error({ error: String(error) }, "control plane did not end in order");
@@ -57,13 +50,32 @@ async function main(): Promise<void> {
   process.on("SIGINT", end);
 
   try {
-    const ports = await controlPlane.start();
+    const ports = await program.start();
     if (!isEnding) logger.info({ ...ports, source: config.source }, "control plane listening");
   } catch (error) {
     if (isEnding) return;
     logger.fatal({ error: error instanceof Error ? error.message : String(error) }, "control plane could not start");
     process.exitCode = 1;
   }
+}
+
+/** What only a cluster needs is loaded only for one. */
+async function compose(config: ControlPlaneConfig, logger: PinoLogger): Promise<ControlPlane | ClusterControlPlane> {
+  const { source, controllerName, discovery, admin, health, statusFolder } = config;
+  if (source.kind === "kubernetes") {
+    const cluster = await import("./cluster-control-plane.ts");
+    const { loadKubeConfig } = await import("./kubernetes/client.ts");
+    return new cluster.ClusterControlPlane(config, loadKubeConfig(process.env), logger);
+  }
+  return new ControlPlane({
+    source: new FolderSource({ folder: source.folder, defaultNamespace: config.defaultNamespace }),
+    controllerName,
+    discovery,
+    admin,
+    health,
+    statusSinks: statusFolder === null ? [] : [new FileSink({ folder: statusFolder, logger })],
+    logger,
+  });
 }
 
 async function makeLogger({ logLevel, logFormat }: ControlPlaneConfig): Promise<PinoLogger> {
