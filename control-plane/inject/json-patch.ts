@@ -10,6 +10,8 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Operations in order; none when the values are equal. */
 export function diff(before: unknown, after: unknown, path = ""): readonly PatchOperation[] {
+  // What injection did not touch is the very same object.
+  if (before === after) return [];
   if (isFields(before) && isFields(after)) return diffFields(before, after, path);
   if (Array.isArray(before) && Array.isArray(after)) {
     return diffLists(before, after, path) ?? [{ op: "replace", path, value: after }];
