@@ -117,18 +117,16 @@ function judgeConfigMaps(
 }
 
 function sharesCertificate(one: string, other: string): boolean {
-  const known = new Set(certificatesOf(other));
-  return certificatesOf(one).some((pem) => known.has(pem));
+  const plain = (pem: string): string => pem.replaceAll(/\s/g, "");
+  const known = new Set(certificatesOf(other).map(plain));
+  return certificatesOf(one).some((pem) => known.has(plain(pem)));
 }
 
 function certificatesOf(bundle: string): readonly string[] {
-  const blocks = bundle.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  return blocks.map((block) =>
-    block.replaceAll(/\s+/g, "\n").replaceAll("BEGIN\nCERT", "BEGIN CERT").replaceAll("END\nCERT", "END CERT"),
-  );
+  return bundle.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
 }
 
-/** Labelled for injection, with a pod that is injected, or with a Gateway of ours. */
+/** Labelled for injection, or with a Gateway of ours. */
 function namespacesWithAgents({ namespaces, gateways, gatewayClasses }: InstallationFacts): readonly string[] {
   const names = new Set<string>();
   for (const { metadata } of namespaces.ok ? namespaces.value : []) {

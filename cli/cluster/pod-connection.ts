@@ -11,9 +11,13 @@ export interface PodPort {
 }
 
 interface ForwardedSocket {
+  /** 0 connecting, 1 open, 2 closing, 3 closed. */
+  readonly readyState: number;
   addEventListener(type: "close", listener: () => void): void;
   close(): void;
 }
+
+const closing = 2;
 
 /**
  * Gives `use` a stream to the port and ends it afterwards. Throws an ApiFailure when there is no such pod or port, when
@@ -26,7 +30,10 @@ export async function withPodConnection<Result>(
   use: (connection: Duplex) => Promise<Result>,
 ): Promise<Result> {
   const { PortForward } = await import("@kubernetes/client-node");
-  const timeout = AbortSignal.timeout(timeoutMs);
+  const failed = Promise.withResolvers<never>();
+  // Whoever races it may be done already.
+  failed.promise.catch(() => {});
+  const timer = setTimeout(() => failed.reject(new Error(`no answer in ${timeoutMs / 1000} s`)), timeoutMs);
   const toPod = new PassThrough();
   const connection = new Duplex({
     read() {},
@@ -49,8 +56,8 @@ export async function withPodConnection<Result>(
       done();
     },
   });
-  // Without a listener, an error between two users of the stream would end the process.
-  connection.on("error", () => {});
+  // From the start: a refusal may come before anybody uses the stream.
+  connection.on("error", failed.reject);
   const opening = new PortForward(client.kubeConfig).portForward(
     place.namespace,
     place.pod,
@@ -62,12 +69,17 @@ export async function withPodConnection<Result>(
   let socket: ForwardedSocket | null = null;
   try {
     // Without retries the promise is for one socket, never for a way to ask for one.
-    socket = (await within(opening, timeout)) as unknown as ForwardedSocket;
-    socket.addEventListener("close", () => connection.destroy(new Error("the API server ended the port-forward")));
-    return await within(use(connection), timeout);
+    socket = (await Promise.race([opening, failed.promise])) as unknown as ForwardedSocket;
+    // What came before the end is still to be read.
+    socket.addEventListener("close", () => connection.push(null));
+    if (socket.readyState >= closing) {
+      connection.push(null);
+    }
+    return await Promise.race([use(connection), failed.promise]);
   } catch (error) {
-    throw describe(error, refusal, place, timeoutMs);
+    throw describe(error, refusal, place);
   } finally {
+    clearTimeout(timer);
     socket?.close();
     if (socket === null) {
       // Too late for us, but it must not stay open.
@@ -78,16 +90,7 @@ export async function withPodConnection<Result>(
   }
 }
 
-/** Rejects with the signal's reason when it fires first. */
-function within<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  work.catch(() => {});
-  return Promise.race([work, promise]).finally(() => signal.removeEventListener("abort", onAbort));
-}
-
-function describe(error: unknown, refusal: string, place: PodPort, timeoutMs: number): ApiFailure {
+function describe(error: unknown, refusal: string, place: PodPort): ApiFailure {
   const { namespace, pod, port } = place;
   const words = `pod ${namespace}/${pod} port ${port}`;
   const message = typeof error === "object" && error !== null && "message" in error ? String(error.message) : "";
@@ -98,9 +101,6 @@ function describe(error: unknown, refusal: string, place: PodPort, timeoutMs: nu
   }
   if (status !== 0) {
     return describeDenial(`/api/v1/namespaces/${namespace}/pods/${pod}/portforward`, status, "");
-  }
-  if (error instanceof Error && error.name === "TimeoutError") {
-    return new ApiFailure("unreachable", `${words} does not answer in ${timeoutMs / 1000} s`);
   }
   const reason = refusal === "" ? message || "connection lost" : refusal;
   return new ApiFailure(
