@@ -1,36 +1,34 @@
 // Gives every namespace with agents the CA bundle: ConfigMap "heddle-ca", made, and repaired when it was edited or
 // removed. Acts only while this replica leads. What has to be done is config-map-plan.ts's; which namespaces have
 // agents is told from outside.
-import type { CoreV1Api, V1ConfigMap } from "@kubernetes/client-node";
+import { CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
 import { caConfigMapName } from "../../proto/kubernetes.ts";
+import { ListWatch } from "../kubernetes/list-watch.ts";
 import { systemClock, type Clock } from "../discovery/clock.ts";
 import { silentLogger, type Logger } from "../discovery/logger.ts";
 import { type ApiCalls, isStatus, readableError } from "./api-calls.ts";
-import { planConfigMaps, type ConfigMapAction } from "./config-map-plan.ts";
+import { heldConfigMap, planConfigMaps, type ConfigMapAction, type HeldConfigMap } from "./config-map-plan.ts";
 import { ReconcileLoop } from "./reconcile-loop.ts";
 
-type ConfigMapApi = Pick<
-  CoreV1Api,
-  "listConfigMapForAllNamespaces" | "createNamespacedConfigMap" | "replaceNamespacedConfigMap"
->;
-
 export interface CaConfigMapsOptions {
-  readonly api: ConfigMapApi;
+  readonly kubeConfig: KubeConfig;
   readonly calls: ApiCalls;
+  /** The control plane's own: says which ConfigMaps are ours. */
+  readonly namespace: string;
   readonly isLeader: () => boolean;
   readonly clock?: Clock;
   readonly logger?: Logger;
-  /** An edit or a removal is repaired after this long at the latest. */
-  readonly intervalMs?: number;
 }
 
-/** Objects of one answer, and requests under way at once. */
-const pageSize = 500;
+/** Edits are seen as they happen; this often it is looked all the same, for what could not be written. */
+const intervalMs = 60_000;
 const maxConcurrentWrites = 8;
 
 export class CaConfigMaps {
   readonly #options: CaConfigMapsOptions;
   readonly #logger: Logger;
+  readonly #api: CoreV1Api;
+  readonly #existing: ListWatch<HeldConfigMap>;
   readonly #loop: ReconcileLoop;
   /** Null until it was told. */
   #wanted: ReadonlySet<string> | null = null;
@@ -45,11 +43,28 @@ export class CaConfigMaps {
     this.#logger = options.logger ?? silentLogger;
     this.#loop = new ReconcileLoop({
       step: () => this.#reconcile(),
-      intervalMs: options.intervalMs ?? 10_000,
+      intervalMs,
       retryMs: 2000,
       clock: options.clock ?? systemClock,
       onFailure: (reason) => this.#logger.error({ reason }, `cannot keep ConfigMap ${caConfigMapName} everywhere`),
     });
+    this.#api = options.kubeConfig.makeApiClient(CoreV1Api);
+    this.#existing = new ListWatch({
+      kubeConfig: options.kubeConfig,
+      path: "/api/v1/configmaps",
+      // By name, because the right to list can be given for one name; and so those of others are seen too.
+      fieldSelector: `metadata.name=${caConfigMapName}`,
+      keep: heldConfigMap,
+      onSynced: () => void this.refresh(),
+      onChange: () => void this.refresh(),
+      logger: this.#logger,
+      ...(options.clock && { clock: options.clock }),
+    });
+  }
+
+  start(): void {
+    this.#existing.start();
+    void this.refresh();
   }
 
   /** The namespaces with agents. */
@@ -75,72 +90,56 @@ export class CaConfigMaps {
     return this.#foreign;
   }
 
-  /** Looks and repairs; resolves when that was tried. The first call starts the repeating. */
+  /** Looks and repairs; resolves when that was tried. */
   refresh(): Promise<void> {
     return this.#loop.trigger();
   }
 
-  close(): Promise<void> {
-    return this.#loop.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#existing.close(), this.#loop.close()]);
   }
 
   async #reconcile(): Promise<void> {
     const bundle = this.#bundle;
     const wanted = this.#wanted;
-    if (bundle === null || wanted === null || !this.#options.isLeader()) {
+    if (bundle === null || wanted === null || !this.#existing.isSynced || !this.#options.isLeader()) {
       this.#distributed = null;
       return;
     }
-    const actions = planConfigMaps(wanted, await this.#list(), bundle);
+    const actions = planConfigMaps(wanted, this.#existing.objects.values(), bundle, this.#options.namespace);
     this.#report(actions);
     const failures: string[] = [];
+    let isDistributed = true;
     const pending = actions.values();
     const work = async (): Promise<void> => {
       for (const action of pending) {
-        const failure = await this.#perform(action);
-        if (failure !== null) failures.push(`${action.namespace}: ${failure}`);
+        const outcome = await this.#perform(action);
+        if (outcome.kind !== "done") isDistributed = false;
+        if (outcome.kind === "failed") failures.push(`${action.namespace}: ${outcome.reason}`);
       }
     };
     await Promise.all(Array.from({ length: maxConcurrentWrites }, work));
-    this.#distributed = failures.length === 0 ? { bundle, wanted } : null;
+    this.#distributed = isDistributed ? { bundle, wanted } : null;
     if (failures.length > 0) throw new Error(failures.toSorted().slice(0, 5).join("; "));
   }
 
-  async #list(): Promise<readonly V1ConfigMap[]> {
-    const { api, calls } = this.#options;
-    const found: V1ConfigMap[] = [];
-    let next: string | undefined;
-    do {
-      const request = {
-        // By name, because the right to list can be given for one name.
-        fieldSelector: `metadata.name=${caConfigMapName}`,
-        limit: pageSize,
-        ...(next !== undefined && { _continue: next }),
-      };
-      const page = await api.listConfigMapForAllNamespaces(request, calls.options()).catch((error: unknown) => {
-        throw readableError(error);
-      });
-      found.push(...page.items);
-      next = page.metadata?._continue;
-    } while (next !== undefined && next !== "");
-    return found;
-  }
-
-  /** Null when done, else why not. */
-  async #perform(action: ConfigMapAction): Promise<string | null> {
+  async #perform(action: ConfigMapAction): Promise<Outcome> {
     const { namespace } = action;
-    if (action.kind === "foreign") return null;
-    const { api, calls } = this.#options;
+    if (action.kind === "foreign") return { kind: "done" };
+    const api = this.#api;
+    const { calls } = this.#options;
     const request = { name: caConfigMapName, namespace, body: action.body };
     try {
       if (action.kind === "create") await api.createNamespacedConfigMap(request, calls.options());
       else await api.replaceNamespacedConfigMap(request, calls.options());
       this.#logger.info({ namespace, action: action.kind }, `ConfigMap ${caConfigMapName}`);
-      return null;
+      return { kind: "done" };
     } catch (error) {
       // A namespace that is gone or going has no agents to come.
-      if (action.kind === "create" && (isStatus(error, 404) || isTerminating(error))) return null;
-      return readableError(error).message;
+      if (action.kind === "create" && (isStatus(error, 404) || isTerminating(error))) return { kind: "done" };
+      // Changed since it was seen: the change is on its way here, and asks for the next look.
+      if (isStatus(error, 409) || isStatus(error, 404)) return { kind: "outdated" };
+      return { kind: "failed", reason: readableError(error).message };
     }
   }
 
@@ -154,6 +153,8 @@ export class CaConfigMaps {
     this.#foreign = foreign;
   }
 }
+
+type Outcome = { readonly kind: "done" | "outdated" } | { readonly kind: "failed"; readonly reason: string };
 
 function isTerminating(error: unknown): boolean {
   return isStatus(error, 403) && readableError(error).message.includes("because it is being terminated");

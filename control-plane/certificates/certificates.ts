@@ -1,6 +1,6 @@
 // The composition of this folder on a cluster: the shared authority, this replica's serving certificate, and the bundle
 // in every place that verifies by it. Owns the order of start and close; every part's rules are the part's.
-import { AdmissionregistrationV1Api, CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
+import { CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
 import { controlPlaneHost, systemNamespace, webhookServiceName } from "../../proto/kubernetes.ts";
 import { RenewableServerCredentials } from "../discovery/credentials.ts";
 import { systemClock, type Clock } from "../discovery/clock.ts";
@@ -48,22 +48,24 @@ export class Certificates {
 
   constructor(options: CertificatesOptions) {
     const { kubeConfig, isLeader, webhookConfiguration } = options;
-    const core = kubeConfig.makeApiClient(CoreV1Api);
     const clock = options.clock ?? systemClock;
     const terms = options.terms ?? defaultTerms;
-    const common = { calls: this.#calls, isLeader, clock, terms, ...(options.logger && { logger: options.logger }) };
-    this.#configMaps = new CaConfigMaps({ ...common, api: core });
+    const { namespace = systemNamespace } = options;
+    const common = {
+      kubeConfig,
+      namespace,
+      calls: this.#calls,
+      isLeader,
+      clock,
+      terms,
+      ...(options.logger && { logger: options.logger }),
+    };
+    this.#configMaps = new CaConfigMaps(common);
     this.#webhook =
-      webhookConfiguration === null
-        ? null
-        : new WebhookCaBundle({
-            ...common,
-            api: kubeConfig.makeApiClient(AdmissionregistrationV1Api),
-            name: webhookConfiguration,
-          });
+      webhookConfiguration === null ? null : new WebhookCaBundle({ ...common, name: webhookConfiguration });
     this.authority = new CertificateAuthority({
       ...common,
-      store: new SecretStore(core, this.#calls, options.namespace ?? systemNamespace),
+      store: new SecretStore(kubeConfig.makeApiClient(CoreV1Api), this.#calls, namespace),
       isDistributed: (bundle) =>
         this.#configMaps.isDistributed(bundle) && (this.#webhook?.isDistributed(bundle) ?? true),
     });
@@ -93,6 +95,8 @@ export class Certificates {
 
   /** Resolves when everything was tried once; what failed is tried again by itself. */
   async start(): Promise<void> {
+    this.#configMaps.start();
+    this.#webhook?.start();
     await this.authority.refresh();
     await this.#serving.refresh();
   }

@@ -1,17 +1,18 @@
 // What has to happen to the ConfigMaps, and to the webhook's caBundle.
 import test from "ava";
-import type { V1ConfigMap, V1MutatingWebhookConfiguration } from "@kubernetes/client-node";
-import { planConfigMaps } from "./config-map-plan.ts";
+import type { V1MutatingWebhookConfiguration } from "@kubernetes/client-node";
+import { heldConfigMap, planConfigMaps, type HeldConfigMap } from "./config-map-plan.ts";
 import { caBundlePatch } from "./webhook-ca-bundle.ts";
 
-const ours = { "app.kubernetes.io/managed-by": "heddle" };
+const own = "heddle-system";
+const ours = { "app.kubernetes.io/managed-by": "heddle", "app.kubernetes.io/instance": own };
 
-function found(namespace: string, data: Record<string, string>, labels: Record<string, string> = ours): V1ConfigMap {
-  return { metadata: { name: "heddle-ca", namespace, labels, resourceVersion: "7" }, data };
+function found(namespace: string, data: Record<string, string>, labels: Record<string, string> = ours): HeldConfigMap {
+  return heldConfigMap({ metadata: { name: "heddle-ca", namespace, labels, resourceVersion: "7" }, data });
 }
 
 test("a namespace without the ConfigMap gets it, with our label", (t) => {
-  t.deepEqual(planConfigMaps(new Set(["shop"]), [], "PEM"), [
+  t.deepEqual(planConfigMaps(new Set(["shop"]), [], "PEM", own), [
     {
       kind: "create",
       namespace: "shop",
@@ -26,7 +27,7 @@ test("a namespace without the ConfigMap gets it, with our label", (t) => {
 });
 
 test("what is right is left alone", (t) => {
-  t.deepEqual(planConfigMaps(new Set(["shop"]), [found("shop", { "ca.crt": "PEM" })], "PEM"), []);
+  t.deepEqual(planConfigMaps(new Set(["shop"]), [found("shop", { "ca.crt": "PEM" })], "PEM", own), []);
 });
 
 for (const [what, data] of [
@@ -35,7 +36,7 @@ for (const [what, data] of [
   ["another key besides", { "ca.crt": "PEM", more: "" }],
 ] as const) {
   test(`${what} is repaired, only as it was read, and others' labels stay`, (t) => {
-    const [action] = planConfigMaps(new Set(["shop"]), [found("shop", data, { ...ours, team: "a" })], "PEM");
+    const [action] = planConfigMaps(new Set(["shop"]), [found("shop", data, { ...ours, team: "a" })], "PEM", own);
     t.like(action, {
       kind: "replace",
       namespace: "shop",
@@ -47,17 +48,18 @@ for (const [what, data] of [
 test("one of ours is kept right where it is not wanted any more, and not deleted: pods still read it", (t) => {
   const existing = [found("left", { "ca.crt": "OLD" }), found("right", { "ca.crt": "PEM" })];
   t.deepEqual(
-    planConfigMaps(new Set(), existing, "PEM").map(({ kind, namespace }) => [kind, namespace]),
+    planConfigMaps(new Set(), existing, "PEM", own).map(({ kind, namespace }) => [kind, namespace]),
     [["replace", "left"]],
   );
 });
 
-test("somebody else's is reported where it is in the way, and never written to", (t) => {
+test("somebody else's, and another control plane's, is reported where it is in the way, and never written to", (t) => {
   const existing = [
     found("shop", { "ca.crt": "THEIRS" }, {}),
+    found("near", { "ca.crt": "CANARY" }, { ...ours, "app.kubernetes.io/instance": "other-control-plane" }),
     found("far", {}, { "app.kubernetes.io/managed-by": "x" }),
   ];
-  t.deepEqual(planConfigMaps(new Set(["shop"]), existing, "PEM"), [{ kind: "foreign", namespace: "shop" }]);
+  t.deepEqual(planConfigMaps(new Set(["shop"]), existing, "PEM", own), [{ kind: "foreign", namespace: "shop" }]);
 });
 
 test("every webhook gets the bundle, only in the object that was read; nothing is done when all have it", (t) => {

@@ -5,7 +5,7 @@ import { type ApiCalls, isStatus, readableError } from "./api-calls.ts";
 import { authoritySecretName, decodeAuthorities, encodeAuthorities } from "./authority-secret.ts";
 import type { AuthorityState } from "./authority-plan.ts";
 import type { AuthorityStore } from "./certificate-authority.ts";
-import { managedByLabels } from "./managed-by.ts";
+import { ownLabels } from "./managed-by.ts";
 
 type SecretApi = Pick<CoreV1Api, "readNamespacedSecret" | "createNamespacedSecret" | "replaceNamespacedSecret">;
 
@@ -40,7 +40,7 @@ export class SecretStore implements AuthorityStore {
       metadata: {
         name: authoritySecretName,
         namespace,
-        labels: managedByLabels,
+        labels: ownLabels(namespace),
         ...(version !== null && { resourceVersion: version }),
       },
       type: "Opaque",

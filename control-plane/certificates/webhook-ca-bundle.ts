@@ -4,28 +4,27 @@
 import {
   PatchStrategy,
   setHeaderOptions,
-  type AdmissionregistrationV1Api,
+  AdmissionregistrationV1Api,
+  type KubeConfig,
   type V1MutatingWebhookConfiguration,
 } from "@kubernetes/client-node";
+import { ListWatch } from "../kubernetes/list-watch.ts";
 import { systemClock, type Clock } from "../discovery/clock.ts";
 import { silentLogger, type Logger } from "../discovery/logger.ts";
 import { type ApiCalls, isStatus, readableError } from "./api-calls.ts";
 import { ReconcileLoop } from "./reconcile-loop.ts";
 
-type WebhookApi = Pick<
-  AdmissionregistrationV1Api,
-  "readMutatingWebhookConfiguration" | "patchMutatingWebhookConfiguration"
->;
+/** Edits are seen as they happen; this often it is looked all the same. */
+const intervalMs = 60_000;
 
 export interface WebhookCaBundleOptions {
-  readonly api: WebhookApi;
+  readonly kubeConfig: KubeConfig;
   readonly calls: ApiCalls;
   /** Of the MutatingWebhookConfiguration. */
   readonly name: string;
   readonly isLeader: () => boolean;
   readonly clock?: Clock;
   readonly logger?: Logger;
-  readonly intervalMs?: number;
 }
 
 type JsonPatch = readonly { readonly op: "test" | "add"; readonly path: string; readonly value: unknown }[];
@@ -46,6 +45,8 @@ export function caBundlePatch(found: V1MutatingWebhookConfiguration, bundle: str
 export class WebhookCaBundle {
   readonly #options: WebhookCaBundleOptions;
   readonly #logger: Logger;
+  readonly #api: AdmissionregistrationV1Api;
+  readonly #watch: ListWatch<{ readonly version: string }>;
   readonly #loop: ReconcileLoop;
   #bundle: string | null = null;
   #distributed: string | null = null;
@@ -55,12 +56,28 @@ export class WebhookCaBundle {
     this.#logger = options.logger ?? silentLogger;
     this.#loop = new ReconcileLoop({
       step: () => this.#reconcile(),
-      intervalMs: options.intervalMs ?? 10_000,
+      intervalMs,
       retryMs: 2000,
       clock: options.clock ?? systemClock,
       onFailure: (reason) =>
         this.#logger.error({ reason, webhook: options.name }, "cannot keep caBundle of the webhook"),
     });
+    this.#api = options.kubeConfig.makeApiClient(AdmissionregistrationV1Api);
+    this.#watch = new ListWatch({
+      kubeConfig: options.kubeConfig,
+      path: "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+      fieldSelector: `metadata.name=${options.name}`,
+      metadataOnly: true,
+      keep: ({ metadata }) => ({ version: metadata.resourceVersion ?? "" }),
+      onChange: () => void this.refresh(),
+      logger: this.#logger,
+      ...(options.clock && { clock: options.clock }),
+    });
+  }
+
+  start(): void {
+    this.#watch.start();
+    void this.refresh();
   }
 
   setBundle(bundle: string): void {
@@ -73,17 +90,18 @@ export class WebhookCaBundle {
     return this.#distributed === bundle;
   }
 
-  /** Looks and repairs; resolves when that was tried. The first call starts the repeating. */
+  /** Looks and repairs; resolves when that was tried. */
   refresh(): Promise<void> {
     return this.#loop.trigger();
   }
 
-  close(): Promise<void> {
-    return this.#loop.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#watch.close(), this.#loop.close()]);
   }
 
   async #reconcile(): Promise<void> {
-    const { api, calls, name, isLeader } = this.#options;
+    const api = this.#api;
+    const { calls, name, isLeader } = this.#options;
     const bundle = this.#bundle;
     this.#distributed = null;
     if (bundle === null || !isLeader()) return;
