@@ -7,6 +7,7 @@ import { configCommand } from "./commands/config.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { getCommand } from "./commands/get.ts";
+import { injectCommand } from "./commands/inject.ts";
 import { lintCommand } from "./commands/lint.ts";
 import { agentCommand, controlPlaneCommand } from "./commands/run-program.ts";
 import { upCommand } from "./commands/up.ts";
@@ -20,6 +21,7 @@ export async function main(argumentList: readonly string[]): Promise<number> {
     getCommand(),
     explainCommand(),
     lintCommand(),
+    injectCommand(),
     checkCommand(readVersion()),
     compareCommand(),
     configCommand(),
