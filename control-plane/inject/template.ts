@@ -139,6 +139,7 @@ function environment(
     HEDDLE_CONTROL_PLANE_CA: caFile,
     HEDDLE_TOKEN_FILE: tokenFile,
     HEDDLE_CAPTURE: "on",
+    HEDDLE_SIDECAR: options.sidecar,
     // The same ports of IPv6 are the agent's to add, where the kernel has it.
     HEDDLE_INBOUND_ADDRESS: `0.0.0.0:${agentPorts.inbound}`,
     HEDDLE_OUTBOUND_ADDRESS: `127.0.0.1:${agentPorts.outbound}`,
