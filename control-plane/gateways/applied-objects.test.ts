@@ -19,6 +19,7 @@ function live(version: number, fingerprint: string, isBeingDeleted = false): Own
     labels: {},
     isBeingDeleted,
     addresses: [],
+    isAvailable: false,
   };
 }
 
