@@ -126,6 +126,8 @@ export interface InstallationFacts {
   readonly lease: Fact<LeaseObject>;
   readonly webhook: Fact<WebhookObject>;
   readonly webhookCall: Fact<WebhookCall>;
+  /** PEM of the authority: the webhook's, else a namespace's; "" when there is none. */
+  readonly bundle: string;
   /** By replica: what its webhook and its discovery port show. */
   readonly certificates: readonly {
     readonly pod: string;

@@ -1,6 +1,7 @@
 // Gathers the facts of `heddle check` from the API server, the control plane's replicas and their ports. A question that
 // fails is a fact with its reason; only wrong usage ends the command.
 import {
+  caConfigMapKey,
   caConfigMapName,
   controlPlaneHost,
   controlPlanePorts,
@@ -89,7 +90,8 @@ export async function gatherInstallation(
       ask(() => client.list<GatewayObject>(`${gatewayRoot}${within}/gateways`)),
       ask(() => client.list<PodObject>(`/api/v1${within}/pods`)),
     ]);
-  const bundle = webhook.ok ? caBundleOf(webhook.value) : "";
+  const held = configMaps.ok ? configMaps.value.map(({ data }) => data?.[caConfigMapKey] ?? "") : [];
+  const bundle = (webhook.ok && caBundleOf(webhook.value)) || (held.find((pem) => pem !== "") ?? "");
   const replicas = agents.ok ? agents.value.map(({ pod }) => pod) : [];
   // Without a webhook a pod would be tried that nobody injects.
   const [webhookCall, certificates, staleOwners] = await Promise.all([
@@ -109,6 +111,7 @@ export async function gatherInstallation(
     lease,
     webhook,
     webhookCall,
+    bundle,
     certificates,
     namespaces,
     configMaps,

@@ -21,10 +21,8 @@ export function caBundleOf({ webhooks = [] }: WebhookObject): string {
 /** The authority, what agents verify by, and what the control plane shows them. */
 export function judgeCertificates(facts: InstallationFacts): readonly CheckLine[] {
   const category = new Category("certificates");
-  const { webhook, certificates, nowMs, configMaps, namespaces } = facts;
-  if (webhook.ok) {
-    judgeAuthority(category, caBundleOf(webhook.value), nowMs);
-  }
+  const { bundle, certificates, nowMs, configMaps, namespaces } = facts;
+  judgeAuthority(category, bundle, nowMs);
   for (const { pod, port, shown } of certificates) {
     if (port === "discovery") {
       judgeShown(category, `the certificate that ${pod} shows agents`, shown, nowMs);
@@ -32,8 +30,8 @@ export function judgeCertificates(facts: InstallationFacts): readonly CheckLine[
   }
   if (!configMaps.ok) {
     category.unknown("ConfigMaps heddle-ca", configMaps.reason);
-  } else if (namespaces.ok && webhook.ok) {
-    judgeConfigMaps(category, namespacesWithAgents(facts), configMaps.value, caBundleOf(webhook.value));
+  } else if (namespaces.ok && bundle !== "") {
+    judgeConfigMaps(category, namespacesWithAgents(facts), configMaps.value, bundle);
   }
   return category.lines;
 }

@@ -27,11 +27,11 @@ export function judgeGateways({ gatewayClasses, gateways }: InstallationFacts): 
   const names = new Set(classes.map(({ metadata }) => metadata.name));
   const ours = gateways.value.filter(({ spec }) => names.has(spec.gatewayClassName));
   const bad = ours.filter(({ status }) => !isTrue("Programmed", status?.conditions));
-  for (const gateway of bad) {
-    judgeCondition(category, `Gateway ${nameOf(gateway)} is programmed`, "Programmed", gateway.status?.conditions);
-  }
   if (ours.length > bad.length) {
     category.pass(`${ours.length - bad.length} of ${ours.length} Gateways are programmed`);
+  }
+  for (const gateway of bad) {
+    judgeCondition(category, `Gateway ${nameOf(gateway)} is programmed`, "Programmed", gateway.status?.conditions);
   }
   return category.lines;
 }
@@ -124,7 +124,9 @@ function judgeInjection(
     );
   }
   if (!staleOwners.ok) {
-    category.unknown("whether sidecars are as they would be injected now", staleOwners.reason);
+    // Without a webhook there is nothing that would be injected now.
+    if (!staleOwners.isMissing)
+      category.unknown("whether sidecars are as they would be injected now", staleOwners.reason);
     return;
   }
   const oldNames = new Set(old.map(nameOf));

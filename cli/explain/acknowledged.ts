@@ -1,6 +1,5 @@
 // Whether the agents that a request would meet hold what was explained: they acknowledged what their replica serves.
 // Pure over the replicas' answers.
-import { labels } from "../../proto/kubernetes.ts";
 import type { ReplicaAnswer } from "../cluster/replicas.ts";
 import { knownAgents, type AgentsPage, type KnownAgent } from "../get/agents-of-replicas.ts";
 
@@ -28,6 +27,6 @@ export function describeAcknowledgement(answers: readonly ReplicaAnswer<AgentsPa
 
 function isMet(agent: KnownAgent, { gateways, namespace, pod }: AgentsMet): boolean {
   return gateways.size > 0
-    ? agent.mode === "gateway" && gateways.has(`${agent.namespace}/${agent.labels[labels.gatewayName] ?? ""}`)
+    ? gateways.has(agent.gateway)
     : agent.mode === "sidecar" && agent.namespace === namespace && (pod === "" || agent.pod === pod);
 }

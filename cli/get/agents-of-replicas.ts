@@ -13,9 +13,9 @@ export interface AgentsPage {
       readonly namespace: string;
       readonly pod: string;
       readonly mode: string;
-      readonly labels?: Readonly<Record<string, string>>;
       readonly agentVersion?: string;
     };
+    readonly subscriptions?: readonly string[];
     readonly connectedAt: string;
     readonly sentGeneration: string;
     readonly acknowledgedGeneration: string;
@@ -28,7 +28,8 @@ export interface KnownAgent {
   readonly namespace: string;
   readonly pod: string;
   readonly mode: string;
-  readonly labels: Readonly<Record<string, string>>;
+  /** "namespace/name" of the Gateway that it serves; "" for a sidecar. */
+  readonly gateway: string;
   readonly replica: string;
   readonly version: string;
   readonly served: string;
@@ -41,6 +42,9 @@ export interface KnownAgent {
   readonly isInStep: boolean;
 }
 
+/** What a gateway's agent subscribes to, before "namespace/name". */
+const gatewayPrefix = "gateway:";
+
 /** By namespace and pod. */
 export function knownAgents(answers: readonly ReplicaAnswer<AgentsPage>[]): readonly KnownAgent[] {
   return answers
@@ -49,20 +53,22 @@ export function knownAgents(answers: readonly ReplicaAnswer<AgentsPage>[]): read
         return [];
       }
       const { pod: replica, page } = answer;
-      return page.agents.map(({ node, connectedAt, sentGeneration, acknowledgedGeneration, withheld }): KnownAgent => ({
-        namespace: node.namespace,
-        pod: node.pod,
-        mode: node.mode.toLowerCase(),
-        labels: node.labels ?? {},
-        replica,
-        version: node.agentVersion ?? "",
-        served: page.generation,
-        sent: sentGeneration,
-        acknowledged: acknowledgedGeneration,
-        connectedAt,
-        withheld: Object.keys(withheld),
-        isInStep: acknowledgedGeneration === page.generation,
-      }));
+      return page.agents.map(
+        ({ node, subscriptions = [], connectedAt, sentGeneration, acknowledgedGeneration, withheld }): KnownAgent => ({
+          namespace: node.namespace,
+          pod: node.pod,
+          mode: node.mode.toLowerCase(),
+          labels: node.labels ?? {},
+          replica,
+          version: node.agentVersion ?? "",
+          served: page.generation,
+          sent: sentGeneration,
+          acknowledged: acknowledgedGeneration,
+          connectedAt,
+          withheld: Object.keys(withheld),
+          isInStep: acknowledgedGeneration === page.generation,
+        }),
+      );
     })
     .toSorted((a, b) => compare(a.namespace, b.namespace) || compare(a.pod, b.pod));
 }

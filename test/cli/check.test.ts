@@ -108,6 +108,7 @@ function installation(change: Partial<InstallationFacts> = {}): InstallationFact
       ],
     }),
     webhookCall: known({ kind: "injected", hash: "h1" }),
+    bundle: authority,
     certificates: ["cp-1", "cp-2"].flatMap((name) => [
       { pod: name, port: "webhook" as const, shown },
       { pod: name, port: "discovery" as const, shown },
