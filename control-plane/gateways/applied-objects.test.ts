@@ -19,7 +19,6 @@ function live(version: number, fingerprint: string, isBeingDeleted = false): Own
     labels: {},
     isBeingDeleted,
     addresses: [],
-    isAvailable: false,
   };
 }
 

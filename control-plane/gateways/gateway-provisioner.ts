@@ -35,7 +35,7 @@ export interface GatewayProvisionerOptions {
   readonly settings: GatewaySettings;
   readonly logger: Logger;
   readonly clock?: Clock;
-  /** `addressesOf`, `availableGateways`, `parameterErrors` or `problems` answer something else from now on. */
+  /** `addressesOf`, `parameterErrors` or `problems` answer something else from now on. */
   readonly onChange: () => void;
 }
 
@@ -130,22 +130,6 @@ export class GatewayProvisioner {
     return service !== undefined && gatewayKeyOf(service) === key ? service.addresses : [];
   }
 
-  /**
-   * "namespace/name" of Gateways with a ready pod: its agent has had the control plane's answer, from whichever replica it
-   * is connected to. What one replica's own streams tell of acknowledgements is half of the truth.
-   */
-  availableGateways(): ReadonlySet<string> {
-    const available = new Set<string>();
-    for (const object of this.#objects.all()) {
-      const key = gatewayKeyOf(object);
-      if (!object.isAvailable || key === undefined) continue;
-      const gateway = this.#ours.get(key);
-      const name = gateway && gatewayObjectName(gateway.meta.name, gateway.gatewayClassName);
-      if (object.name === name) available.add(key);
-    }
-    return available;
-  }
-
   /** "namespace/name" -> what is wrong with the ConfigMap of its parametersRef. */
   parameterErrors(): ReadonlyMap<string, string> {
     const errors = new Map<string, string>();
@@ -166,8 +150,7 @@ export class GatewayProvisioner {
     const key = object && gatewayKeyOf(object);
     if (key === undefined) return;
     this.#queue.add(key, "again");
-    const isReachedElsewhere = fingerprintOf(before?.addresses) !== fingerprintOf(now?.addresses);
-    if (isReachedElsewhere || before?.isAvailable !== now?.isAvailable) this.#options.onChange();
+    if (fingerprintOf(before?.addresses) !== fingerprintOf(now?.addresses)) this.#options.onChange();
   }
 
   #onParameters(configMap: string): void {

@@ -30,8 +30,6 @@ export interface OwnedObject {
   readonly isBeingDeleted: boolean;
   /** Of a Service: what its load balancer answers at, else its cluster addresses. */
   readonly addresses: readonly GatewayAddress[];
-  /** Of a Deployment: whether a pod of it is ready. */
-  readonly isAvailable: boolean;
 }
 
 export interface GatewayAddress {
@@ -207,12 +205,7 @@ function toOwned(kind: ManagedKind, raw: ApiObject): OwnedObject {
     labels: given,
     isBeingDeleted: deletionTimestamp !== undefined,
     addresses: kind === "Service" ? addressesOf(raw as unknown as ServiceFields) : [],
-    isAvailable: kind === "Deployment" && ((raw as unknown as DeploymentFields).status?.availableReplicas ?? 0) > 0,
   };
-}
-
-interface DeploymentFields {
-  readonly status?: { readonly availableReplicas?: number };
 }
 
 interface ServiceFields {
