@@ -9,11 +9,15 @@ import type { SnapshotStore } from "./snapshot/store.ts";
 /** How long a first dial waits for its answer before it is passed through. */
 const firstDialTimeoutMs = 1000;
 
+const maxUnanswered = 10_000;
+
 export class DiscoveryFrontendResolver implements FrontendResolver {
   readonly #client: DiscoveryClient;
   readonly #store: SnapshotStore;
   readonly #ownPorts = new Set<number>();
   readonly #ownHosts: ReadonlySet<string>;
+  /** Waited for in vain while there was no stream. */
+  readonly #unanswered = new Set<string>();
 
   constructor(client: DiscoveryClient, store: SnapshotStore) {
     this.#client = client;
@@ -39,7 +43,14 @@ export class DiscoveryFrontendResolver implements FrontendResolver {
   }
 
   async #resolve(frontend: string, done: (frontend: CompiledFrontend | null) => void): Promise<void> {
-    await this.#client.waitForAnswer(`frontend:${frontend}`, firstDialTimeoutMs);
+    const { state } = this.#client.status();
+    if (state === "streaming") this.#unanswered.clear();
+    // Without a control plane one wait for each destination is enough: what passes through must not crawl.
+    const timeoutMs = this.#unanswered.has(frontend) ? 0 : firstDialTimeoutMs;
+    const answer = await this.#client.waitForAnswer(`frontend:${frontend}`, timeoutMs);
+    if (answer === null && this.#client.status().state !== "streaming" && this.#unanswered.size < maxUnanswered) {
+      this.#unanswered.add(frontend);
+    }
     done(this.#store.current().frontends.get(frontend) ?? null);
   }
 }
