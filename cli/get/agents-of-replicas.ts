@@ -58,7 +58,7 @@ export function knownAgents(answers: readonly ReplicaAnswer<AgentsPage>[]): read
           namespace: node.namespace,
           pod: node.pod,
           mode: node.mode.toLowerCase(),
-          labels: node.labels ?? {},
+          gateway: subscriptions.find((name) => name.startsWith(gatewayPrefix))?.slice(gatewayPrefix.length) ?? "",
           replica,
           version: node.agentVersion ?? "",
           served: page.generation,
