@@ -1,10 +1,11 @@
 // The composition root on Kubernetes: the control plane with the API as its source, and what a cluster needs around it:
-// the Lease, statuses, certificates, gateways. Owns the order of start and close and which part hears of what; every
-// part's rules are the part's.
-import type { KubeConfig } from "@kubernetes/client-node";
+// the Lease, statuses, certificates, gateways, the webhook. Owns the order of start and close and which part hears of
+// what; every part's rules are the part's.
+import { type KubeConfig, VersionApi } from "@kubernetes/client-node";
 import {
   controlPlaneHost,
   controlPlanePorts,
+  controlPlaneServiceName,
   gatewayObjectName,
   labels,
   systemNamespace,
@@ -16,10 +17,16 @@ import type { Logger } from "./discovery/logger.ts";
 import { TokenAuthenticator } from "./discovery/token-authenticator.ts";
 import { tokenReview } from "./discovery/token-review.ts";
 import { GatewayProvisioner } from "./gateways/gateway-provisioner.ts";
+import { defaultInjectionSettings, type InjectionSettings } from "./inject/settings.ts";
 import { LeaderElection } from "./leader/leader-election.ts";
+import { OtherReplicas } from "./other-replicas.ts";
 import type { ClusterState } from "./source/cluster-state.ts";
 import { KubernetesSource } from "./source/kubernetes-source.ts";
 import { KubernetesStatusSink } from "./status/kubernetes-sink.ts";
+import { InjectionEvents } from "./webhook/injection-events.ts";
+import { KubernetesEventWriter } from "./webhook/kubernetes-event-writer.ts";
+import { WebhookMetrics } from "./webhook/metrics.ts";
+import { WebhookServer } from "./webhook/server.ts";
 
 const leaseName = "heddle-leader";
 const webhookConfiguration = "heddle-injector";
@@ -30,6 +37,13 @@ export class ClusterControlPlane {
   readonly #certificates: Certificates;
   readonly #gateways: GatewayProvisioner;
   readonly #statuses: KubernetesStatusSink;
+  readonly #others: OtherReplicas;
+  readonly #events: InjectionEvents;
+  readonly #eventWriter: KubernetesEventWriter;
+  readonly #webhook: WebhookServer | null;
+  readonly #kubeConfig: KubeConfig;
+  readonly #logger: Logger;
+  #injectionSettings: InjectionSettings;
   readonly #controllerName: string;
   #state: ClusterState | null = null;
   #isLeader = false;
@@ -38,6 +52,8 @@ export class ClusterControlPlane {
     const isLeader = (): boolean => this.#isLeader;
     const { controllerName } = config;
     this.#controllerName = controllerName;
+    this.#kubeConfig = kubeConfig;
+    this.#logger = logger;
     this.#election = new LeaderElection({
       kubeConfig,
       namespace: systemNamespace,
@@ -46,7 +62,13 @@ export class ClusterControlPlane {
       logger,
       onChange: (isLeading) => this.#onLeadership(isLeading),
     });
-    this.#certificates = new Certificates({ kubeConfig, isLeader, webhookConfiguration, logger });
+    this.#certificates = new Certificates({
+      kubeConfig,
+      isLeader,
+      webhookConfiguration: config.webhook === null ? null : webhookConfiguration,
+      logger,
+      onServingCertificate: (certificate) => this.#webhook?.setCertificate(certificate),
+    });
     const agents = {
       image: config.image,
       imagePullPolicy: config.imagePullPolicy,
@@ -63,6 +85,33 @@ export class ClusterControlPlane {
       onChange: () => this.controlPlane.refresh(),
     });
     this.#statuses = new KubernetesStatusSink({ kubeConfig, controllerName, isLeader, logger });
+    const injections = new WebhookMetrics();
+    this.#injectionSettings = { ...defaultInjectionSettings, ...agents };
+    this.#eventWriter = new KubernetesEventWriter(kubeConfig);
+    this.#events = new InjectionEvents({
+      write: (event) => this.#eventWriter.write(event),
+      instance: config.podName,
+      metrics: injections,
+      logger,
+    });
+    this.#webhook =
+      config.webhook === null
+        ? null
+        : new WebhookServer({
+            ...config.webhook,
+            certificate: null,
+            settings: () => this.#injectionSettings,
+            // The API server's selectors saw the labels of now; what was watched may be older.
+            namespaceLabels: () => null,
+            logger,
+            events: this.#events,
+            metrics: injections,
+          });
+    this.#others = new OtherReplicas({
+      isLeader,
+      addresses: () => this.#otherReplicas(config),
+      onChange: () => this.controlPlane.refresh(),
+    });
     this.controlPlane = new ControlPlane({
       source: new KubernetesSource({ kubeConfig, logger }),
       controllerName,
@@ -78,6 +127,8 @@ export class ClusterControlPlane {
       logger,
       onState: (state) => this.#onState(state),
       isReady: () => this.#certificates.isReady,
+      programmedElsewhere: () => this.#others.programmed,
+      cluster: { isLeader, injections, statuses: this.#statuses.counts },
     });
   }
 
@@ -85,15 +136,44 @@ export class ClusterControlPlane {
   async start(): Promise<{ readonly discoveryPort: number; readonly adminPort: number }> {
     this.#election.start();
     this.#gateways.start();
+    this.#others.start();
+    await this.#readVersion();
+    await this.#webhook?.start();
     const [ports] = await Promise.all([this.controlPlane.start(), this.#certificates.start()]);
     return ports;
   }
 
   /** Agents go to the other replica, the newest statuses are written, then the Lease is given back. */
   async close(): Promise<void> {
-    await this.controlPlane.close();
+    this.#others.close();
+    await Promise.all([this.controlPlane.close(), this.#webhook?.close()]);
     await Promise.all([this.#gateways.close(), this.#certificates.close()]);
     await this.#election.close();
+    this.#events.close();
+    this.#eventWriter.close();
+  }
+
+  /** Which containers an injected pod may have depends on the API server. */
+  async #readVersion(): Promise<void> {
+    try {
+      const { minor } = await this.#kubeConfig.makeApiClient(VersionApi).getCode();
+      this.#injectionSettings = { ...this.#injectionSettings, kubernetesMinorVersion: Number.parseInt(minor, 10) };
+    } catch (error) {
+      this.#logger.warn({ error: String(error) }, "the API server's version is not known; taken for a new one");
+    }
+  }
+
+  #otherReplicas({ podName, health }: ControlPlaneConfig): readonly string[] {
+    if (health === null) return [];
+    const replicas = [...(this.#state?.pods.values() ?? [])].filter(
+      ({ meta }) =>
+        meta.namespace === systemNamespace &&
+        meta.name !== podName &&
+        meta.labels["app.kubernetes.io/name"] === controlPlaneServiceName,
+    );
+    return replicas.flatMap(({ podIps: [address] }) =>
+      address === undefined ? [] : `http://${address.includes(":") ? `[${address}]` : address}:${health.port}`,
+    );
   }
 
   #onLeadership(isLeader: boolean): void {

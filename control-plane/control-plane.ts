@@ -2,7 +2,7 @@
 // their sinks. Owns the order of start and close and the numbers about itself; every step's rules are the step's.
 import { randomBytes } from "node:crypto";
 import { AdminServer } from "./admin/server.ts";
-import type { AdminView } from "./admin/view.ts";
+import type { AdminView, ClusterView } from "./admin/view.ts";
 import { type Clock, systemClock } from "./discovery/clock.ts";
 import { Debounce } from "./discovery/debounce.ts";
 import { type Logger, silentLogger } from "./discovery/logger.ts";
@@ -42,6 +42,9 @@ export interface ControlPlaneOptions {
   readonly onState?: (state: ClusterState) => void;
   /** Whether what stands around the control plane is ready too. */
   readonly isReady?: () => boolean;
+  /** "namespace/name" of Gateways that agents of other replicas hold. */
+  readonly programmedElsewhere?: () => ReadonlySet<string>;
+  readonly cluster?: ClusterView;
 }
 
 /** GatewayClasses with this name are ours. */
@@ -63,6 +66,7 @@ export class ControlPlane {
   readonly #snapshots: SnapshotBuilder;
   readonly #debounce: Debounce;
   readonly #onTranslate: (state: ClusterState) => void;
+  readonly #programmedElsewhere: () => ReadonlySet<string>;
   readonly #programmed = new ProgrammedGateways();
   readonly #statusObjects: StatusObjects;
   readonly #sinks: readonly StatusSink[];
@@ -84,6 +88,7 @@ export class ControlPlane {
     this.#usableAddresses = new Set(addresses.map(({ value }) => value));
     this.#sinks = options.statusSinks ?? [];
     this.#onTranslate = options.onState ?? (() => {});
+    this.#programmedElsewhere = options.programmedElsewhere ?? (() => new Set());
     // A new life is a new epoch: generations of two lives are never compared.
     this.#snapshots = new SnapshotBuilder({ epoch: randomBytes(6).toString("hex") });
     this.#statusObjects = new StatusObjects({
@@ -105,6 +110,8 @@ export class ControlPlane {
       problems: () => this.#source.problems(),
       statuses: () => this.#objects,
       isReady: () => this.discovery.snapshot !== null && this.#closed === null && (options.isReady?.() ?? true),
+      programmed: () => this.#programmed.gateways,
+      cluster: options.cluster ?? null,
     };
     this.#admin = new AdminServer({ ...(options.admin ?? loopback), view, shows: "everything" });
     this.#health = options.health ? new AdminServer({ ...options.health, view, shows: "health" }) : null;
@@ -196,7 +203,7 @@ export class ControlPlane {
       this.#onTranslate(state);
       const translation = this.#translator.translate(state, {
         controllerName: this.#controllerName,
-        programmedGateways: this.#programmed.gateways,
+        programmedGateways: this.#programmed.gateways.union(this.#programmedElsewhere()),
         usableAddresses: this.#usableAddresses,
       });
       const result = this.#snapshots.build(translation);

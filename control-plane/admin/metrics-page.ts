@@ -2,10 +2,10 @@
 import { acknowledgeDelayBucketsMs } from "../discovery/metrics.ts";
 import { translationBucketsSeconds } from "../metrics.ts";
 import { Exposition } from "./exposition.ts";
-import type { AdminView } from "./view.ts";
+import type { AdminView, ClusterView } from "./view.ts";
 
 /** The whole page, as Prometheus text. */
-export function renderMetrics({ discovery, metrics, problems, isReady }: AdminView): string {
+export function renderMetrics({ discovery, metrics, problems, isReady, cluster }: AdminView): string {
   const text = new Exposition();
   const { metrics: streams, statsLosses } = discovery;
   const agents = discovery.connectedAgents();
@@ -91,9 +91,30 @@ export function renderMetrics({ discovery, metrics, problems, isReady }: AdminVi
   text.gauge("heddle_stats_series", "Series of agents' reports that are summed up.", discovery.stats().length);
   text.counter("heddle_stats_refused_total", "Entries of reports that could not be true.", statsLosses.refused);
   text.counter("heddle_stats_evicted_total", "Series that had to go at the limit.", statsLosses.evicted);
+  if (cluster !== null) clusterMetrics(text, cluster);
   text.gauge("process_resident_memory_bytes", "Resident memory.", process.memoryUsage.rss());
   text.counter("process_cpu_seconds_total", "User and system CPU time.", cpuSeconds());
   return text.toString();
+}
+
+function clusterMetrics(text: Exposition, { isLeader, injections, statuses }: ClusterView): void {
+  text.gauge("heddle_leader", "1 while this replica leads.", isLeader() ? 1 : 0);
+  text.samples(
+    "heddle_status_writes_total",
+    "Statuses written to the cluster, by result.",
+    "counter",
+    (["writes", "conflicts", "failures"] as const).map((result) => [{ result }, statuses[result]] as const),
+  );
+  text.samples(
+    "heddle_injections_total",
+    "Pods that the webhook was asked about, by result and reason.",
+    "counter",
+    injections.injections(),
+  );
+  text.samples("heddle_injection_events_total", "Events about pods that were not injected, by result.", "counter", [
+    [{ result: "written" }, injections.eventsWritten],
+    [{ result: "dropped" }, injections.eventsDropped],
+  ]);
 }
 
 function cpuSeconds(): number {

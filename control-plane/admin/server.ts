@@ -43,6 +43,10 @@ const pages: Readonly<
     about: "Prometheus text",
     answer: (view) => ({ status: 200, contentType: expositionContentType, body: renderMetrics(view) }),
   },
+  "/programmed": {
+    about: "Gateways that agents of this replica hold, for the one that leads",
+    answer: (view) => json({ ok: true, value: [...view.programmed()] }),
+  },
   "/debug/agents": { about: "connected agents: sent, acknowledged, refused", answer: (view) => json(agentsPage(view)) },
   "/debug/snapshot": {
     about: "what is served; ?agent=NODE-ID or ?subscription=NAME[&namespace=NAMESPACE] for a part",

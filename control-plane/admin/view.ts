@@ -2,6 +2,7 @@
 import type { ControlPlaneMetrics } from "../metrics.ts";
 import type { DiscoveryServer } from "../discovery/server.ts";
 import type { Problem } from "../source/source.ts";
+import type { WebhookMetrics } from "../webhook/metrics.ts";
 import type { StatusObject } from "../status/status-object.ts";
 
 export interface AdminView {
@@ -14,4 +15,15 @@ export interface AdminView {
   readonly statuses: () => readonly StatusObject[];
   /** The first snapshot is served. */
   readonly isReady: () => boolean;
+  /** "namespace/name" of Gateways that agents of this replica hold. */
+  readonly programmed: () => ReadonlySet<string>;
+  /** Null where there is no cluster. */
+  readonly cluster: ClusterView | null;
+}
+
+/** What stands around the control plane on a cluster. */
+export interface ClusterView {
+  readonly isLeader: () => boolean;
+  readonly injections: WebhookMetrics;
+  readonly statuses: { readonly writes: number; readonly conflicts: number; readonly failures: number };
 }
