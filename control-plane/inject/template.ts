@@ -148,7 +148,7 @@ function environment(
     HEDDLE_STATE_DIRECTORY: stateDirectory,
     HEDDLE_LOG_LEVEL: options.logLevel,
     HEDDLE_MIRROR_MAX_ACTIVE: options.mirrorConcurrency,
-    ...drainTimes(pod, options),
+    HEDDLE_DRAIN_TIMEOUT_MS: String(drainTimeoutMs(pod)),
     [appProbesVariable]: JSON.stringify(appProbes),
     ...tracing(settings, options),
   };
@@ -158,15 +158,10 @@ function environment(
   ];
 }
 
-/**
- * What is left at the end of the pod's grace is cut two seconds before, so that it can be told and counted. A classic
- * sidecar is told to end together with the application, which may still call out: it accepts longer.
- */
-function drainTimes(pod: Pod, options: PodOptions): Record<string, string> {
+/** What is left is cut two seconds before the pod's grace is over, so that it can be told and counted. */
+function drainTimeoutMs(pod: Pod): number {
   const graceMs = (pod.spec.terminationGracePeriodSeconds ?? 30) * 1000;
-  const timeout = { HEDDLE_DRAIN_TIMEOUT_MS: String(Math.min(3_600_000, Math.max(1000, graceMs - 2000))) };
-  if (options.sidecar === "native") return timeout;
-  return { ...timeout, HEDDLE_DRAIN_ACCEPT_MS: String(Math.min(5000, Math.max(1000, Math.floor(graceMs / 4)))) };
+  return Math.min(3_600_000, Math.max(1000, graceMs - 2000));
 }
 
 function tracing({ otlpEndpoint }: InjectionSettings, { traceSampling }: PodOptions): Record<string, string> {

@@ -3,6 +3,7 @@ import test from "ava";
 import { decide, skipMessages, type RejectReason, type SkipReason } from "../../control-plane/inject/decide.ts";
 import { inject } from "../../control-plane/inject/inject.ts";
 import { annotations, labels } from "../../proto/kubernetes.ts";
+import { code, read, tableUnder } from "../docs/pages.ts";
 import { makePod, settings, shop, type PodParts } from "./pods.ts";
 
 const optedOut = { [labels.podInject]: "false" };
@@ -194,3 +195,31 @@ for (const [title, value, message] of [
     if (result.kind === "reject") t.regex(result.message, message);
   });
 }
+
+test("docs/injection.md lists every annotation, with its default, and every reason", (t) => {
+  const rows = (heading: string) => tableUnder(read("docs/injection.md"), heading);
+  const { resources, logLevel, mirrorConcurrency } = settings;
+  const { injected: _own, ...settable } = annotations;
+  t.deepEqual(
+    rows("Annotations")
+      .map(([name]) => code(name))
+      .toSorted(),
+    Object.values(settable).toSorted(),
+  );
+  const defaults = new Map(rows("Annotations").map(([name, fallback]) => [code(name), code(fallback)]));
+  t.is(defaults.get(annotations.cpuRequest), resources.cpuRequest);
+  t.is(defaults.get(annotations.memoryRequest), resources.memoryRequest);
+  t.is(defaults.get(annotations.memoryLimit), resources.memoryLimit);
+  t.is(defaults.get(annotations.logLevel), logLevel);
+  t.is(defaults.get(annotations.mirrorConcurrency), String(mirrorConcurrency));
+  for (const [name, , , example] of rows("Annotations")) {
+    const pod = makePod({ annotations: { [code(name)]: code(example) } });
+    t.is(inject(pod, shop, settings).kind, "inject", `${name} ${example}`);
+  }
+  t.deepEqual(
+    rows("Pods that are not injected").map(([reason]) => code(reason)),
+    Object.keys(skipMessages),
+  );
+  const refused = new Set(rows("Pods that are refused").map(([reason]) => code(reason)));
+  for (const [, , reason] of rejections) t.true(refused.has(reason), reason);
+});
