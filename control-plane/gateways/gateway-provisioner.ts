@@ -294,7 +294,7 @@ export class GatewayProvisioner {
     if (problem === undefined) this.#problems.delete(key);
     else {
       this.#problems.set(key, problem);
-      this.#logger.error(
+      this.#logger[problem.reason === "Invalid" ? "error" : "warn"](
         { gateway: key, reason: problem.reason, problem: problem.message },
         "cannot provision a Gateway",
       );
