@@ -58,7 +58,8 @@ export class CertificateAuthority {
       intervalMs: options.pollIntervalMs ?? 10_000,
       retryMs: 2000,
       clock: this.#clock,
-      onFailure: (reason) => this.#logger.error({ reason }, "cannot read or write the certificate authority"),
+      onFailure: (reason) =>
+        this.#logger.warn({ reason }, "no certificate authority yet, or not its newest; trying again"),
     });
   }
 

@@ -3,10 +3,9 @@ import { AuthenticationV1Api, type KubeConfig } from "@kubernetes/client-node";
 import { ApiCalls, readableError } from "../certificates/api-calls.ts";
 import type { ReviewToken } from "./token-authenticator.ts";
 
-/** Asks the API server of `kubeConfig`. */
-export function tokenReview(kubeConfig: KubeConfig): ReviewToken {
+/** Asks the API server of `kubeConfig`; who passes `calls` closes them, otherwise connections end when they are idle. */
+export function tokenReview(kubeConfig: KubeConfig, calls: ApiCalls = new ApiCalls()): ReviewToken {
   const api = kubeConfig.makeApiClient(AuthenticationV1Api);
-  const calls = new ApiCalls();
   return async (token, audience) => {
     const body = {
       apiVersion: "authentication.k8s.io/v1",
