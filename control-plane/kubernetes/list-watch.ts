@@ -2,12 +2,13 @@
 // late. Owns listing in pages, resuming, backoff and the judgement of a connection; what is kept of an object is the
 // caller's, and object-store.ts holds it.
 //
-//   phase    | it goes well                      | 404                 | expired (410)      | any other failure
+//   phase    | it goes well                      | 404, kind absent    | expired (410)      | any other failure
 //   listing  | replace all at once -> watching   | twice -> missing    | list again         | wait, list again
-//   missing  | replace all at once -> watching   | empty it, wait      | list again         | wait, list again
-//   watching | events; ended, silent -> resuming | wait -> listing     | -> listing         | wait -> resuming
+//   missing  | replace all at once -> watching   | wait, list again    | list again         | wait, list again
+//   watching | events; ended, silent -> resuming | -> listing          | -> listing         | wait -> resuming
 //   resuming | as watching, from the last version seen
 //
+// Nothing but a list or an event changes what is kept, and the second 404 of a kind that may be absent.
 // Waits grow from 0.1 to 10 s, with jitter, and begin anew once a watch has said something.
 import type { IncomingMessage } from "node:http";
 import type { KubeConfig } from "@kubernetes/client-node";
@@ -41,6 +42,8 @@ export interface ListWatchOptions<Kept extends object> {
   readonly path: string | readonly [string, ...string[]];
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** Asked when the server answers 404: whether the kind may be absent. By default never: that is a failure then. */
+  readonly isAbsent?: () => boolean;
   /** Asks for metadata only: objects have apiVersion, kind and metadata. */
   readonly metadataOnly?: boolean;
   /** What to keep of an object; null for nothing. Equal results keep the identity of the first. */
@@ -67,14 +70,16 @@ export class ListWatch<Kept extends object> {
   readonly #random: () => number;
   readonly #store: ObjectStore<Kept>;
   readonly #paths: readonly [string, ...string[]];
-  readonly #closing = new AbortController();
   #path: string;
   #pageLimit: number;
   #health: ListWatchHealth = { state: "listing" };
   #isSynced = false;
+  #isClosed = false;
+  /** Of the request under way. */
+  #abort: AbortController | null = null;
   /** In a row. */
   #failures = 0;
-  /** Answers of 404 in a row. */
+  /** Answers of 404 in a row, for a kind that may be absent. */
   #missing = 0;
   #wake: (() => void) | null = null;
   #running: Promise<void> | null = null;
@@ -117,24 +122,25 @@ export class ListWatch<Kept extends object> {
 
   /** Ends every request; no callback is called afterwards. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#isClosed = true;
+    this.#abort?.abort();
     this.#wake?.();
     await this.#running;
   }
 
   async #run(): Promise<void> {
     let version: string | null = null;
-    while (!this.#closing.signal.aborted) {
+    while (!this.#isClosed) {
       try {
         version ??= await this.#list();
-        if (this.#closing.signal.aborted) return;
+        if (this.#isClosed) return;
         version = await this.#watch(version);
       } catch (error) {
-        if (this.#closing.signal.aborted) return;
+        if (this.#isClosed) return;
         const failure = describeFailure(error);
         // What a resume cannot mend: the version is forgotten, unknown to this server, or an event was lost.
         if (failure.needsList) version = null;
-        if (failure.status === 404) await this.#onMissing();
+        if (failure.status === 404) await this.#onNotFound(failure);
         else if (failure.status === 410 && this.#failures === 0) this.#failures = 1;
         else await this.#onFailure(failure);
       }
@@ -150,7 +156,7 @@ export class ListWatch<Kept extends object> {
       await this.#wait(this.#limits.confirmDelayMs);
       ({ objects, version } = await this.#readPages());
     }
-    if (this.#closing.signal.aborted) return version;
+    if (this.#isClosed) return version;
     this.#missing = 0;
     this.#setHealth({ state: "listing" });
     this.#replace(objects);
@@ -225,14 +231,14 @@ export class ListWatch<Kept extends object> {
               }
             } finally {
               // What came before a bad line has happened.
-              if (changed.length > 0 && !this.#closing.signal.aborted) this.#options.onChange?.([...new Set(changed)]);
+              if (changed.length > 0 && !this.#isClosed) this.#options.onChange?.([...new Set(changed)]);
             }
           }
         },
       );
     } catch (error) {
       // Silence and cuts after some life are ordinary; what follows is a resume, not a failure.
-      const isOver = this.#closing.signal.aborted || describeFailure(error).needsList;
+      const isOver = this.#isClosed || describeFailure(error).needsList;
       if (isOver || !hasLived()) throw error;
       this.#logger.debug({ path: this.#path, error: String(error) }, "watch broke; resuming");
       return version;
@@ -275,14 +281,16 @@ export class ListWatch<Kept extends object> {
       ...(labelSelector !== undefined && { labelSelector }),
       ...(fieldSelector !== undefined && { fieldSelector }),
     });
-    const silence = new AbortController();
-    const signal = AbortSignal.any([this.#closing.signal, silence.signal]);
+    const abort = new AbortController();
+    this.#abort = abort;
+    const { signal } = abort;
+    if (this.#isClosed) abort.abort();
     let heardMs = this.#clock.monotonicMs();
     let limitMs = this.#limits.responseTimeoutMs;
     let cancel: () => void;
     const check = (): void => {
       const leftMs = heardMs + limitMs - this.#clock.monotonicMs();
-      if (leftMs <= 0) silence.abort(new Error(`nothing heard for ${limitMs} ms`));
+      if (leftMs <= 0) abort.abort(new Error(`nothing heard for ${limitMs} ms`));
       else cancel = this.#clock.schedule(leftMs, check);
     };
     cancel = this.#clock.schedule(limitMs, check);
@@ -297,20 +305,22 @@ export class ListWatch<Kept extends object> {
       };
       return await read(listen(response, heard));
     } catch (error) {
-      throw silence.signal.aborted ? silence.signal.reason : error;
+      throw signal.aborted ? signal.reason : error;
     } finally {
       cancel();
+      this.#abort = null;
       response?.destroy();
     }
   }
 
-  /** A kind that goes away is believed the second time: an API server that is starting says 404 too. */
-  async #onMissing(): Promise<void> {
+  /** Looks at the other versions first. An absence is believed the second time: servers that start say 404 too. */
+  async #onNotFound(failure: Failure): Promise<void> {
+    const index = (this.#paths.indexOf(this.#path) + 1) % this.#paths.length;
+    this.#path = this.#paths[index] ?? this.#paths[0];
+    if (index !== 0) return;
+    if (this.#options.isAbsent?.() !== true) return this.#onFailure(failure);
     this.#missing += 1;
-    const next = this.#paths[(this.#paths.indexOf(this.#path) + 1) % this.#paths.length] ?? this.#paths[0];
-    this.#path = next;
-    if (this.#missing % this.#paths.length !== 0) return;
-    if (this.#missing >= 2 * this.#paths.length) {
+    if (this.#missing >= 2) {
       this.#setHealth({ state: "missing" });
       this.#replace(new Map());
       await this.#wait(this.#limits.missingRetryMs);
@@ -350,13 +360,13 @@ export class ListWatch<Kept extends object> {
   }
 
   #setHealth(health: ListWatchHealth): void {
-    if (this.#closing.signal.aborted || (health.state !== "broken" && health.state === this.#health.state)) return;
+    if (this.#isClosed || (health.state !== "broken" && health.state === this.#health.state)) return;
     this.#health = health;
     this.#options.onHealth?.(health);
   }
 
   #wait(delayMs: number): Promise<void> {
-    if (this.#closing.signal.aborted) return Promise.resolve();
+    if (this.#isClosed) return Promise.resolve();
     return new Promise((resolve) => {
       const end = (): void => {
         cancel();

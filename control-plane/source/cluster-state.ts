@@ -6,6 +6,8 @@
 export interface ObjectMeta {
   readonly namespace: string;
   readonly name: string;
+  /** Where a source knows it: tells an object from one that was made anew under its name. */
+  readonly uid?: string;
   readonly generation: number;
   readonly creationTimestampMs: number;
   readonly labels: Readonly<Record<string, string>>;
@@ -29,6 +31,7 @@ export interface GatewayClass {
   readonly kind: "GatewayClass";
   readonly meta: ObjectMeta;
   readonly controllerName: string;
+  readonly parametersRef?: { readonly group: string; readonly kind: string; readonly name: string };
 }
 
 export interface Gateway {

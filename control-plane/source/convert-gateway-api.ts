@@ -29,8 +29,9 @@ type Modifier = NonNullable<RouteFilter["requestHeaderModifier"]>;
 type Listener = IGateway["spec"]["listeners"][number];
 
 /** GatewayClass. */
-export function toGatewayClass(manifest: IGatewayClass, meta: ObjectMeta): GatewayClass {
-  return { kind: "GatewayClass", meta, controllerName: manifest.spec.controllerName };
+export function toGatewayClass({ spec }: IGatewayClass, meta: ObjectMeta): GatewayClass {
+  const { controllerName, parametersRef } = spec;
+  return { kind: "GatewayClass", meta, controllerName, ...(parametersRef && { parametersRef }) };
 }
 
 /** Gateway. */

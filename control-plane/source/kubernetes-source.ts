@@ -86,6 +86,7 @@ export class KubernetesSource implements Source {
         ...common,
         path: apiPaths(info),
         keep: (object) => keepObject(info, object),
+        isAbsent: () => this.#isAbsent(info),
         ...(info.kind === "EndpointSlice" && { weigh: readyEndpoints }),
         onChange: (keys) => this.#onChange(watched, keys),
         onSynced: () => this.#onSynced(),
@@ -173,6 +174,12 @@ export class KubernetesSource implements Source {
     } else if (kind.wasCurrent && kind.holdUntilMs <= nowMs && !isOutage(health)) kind.holdUntilMs = nowMs + maxHoldMs;
     this.#publishProblems();
     if (this.#cancel !== null) this.#schedule();
+  }
+
+  /** Without a word from the definitions, the 404 that asks is taken for one; never of a kind that every server has. */
+  #isAbsent(info: KindInfo): boolean {
+    const name = definitionName(info);
+    return name !== null && !(this.#definitions.isSynced && this.#definitions.objects.has(name));
   }
 
   #onDefinitions(): void {

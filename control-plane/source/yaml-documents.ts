@@ -53,8 +53,14 @@ export function splitDocuments(text: string): readonly Chunk[] {
   return chunks;
 }
 
-/** Parses one chunk. Never throws; a chunk with an error has no documents. */
-export function parseChunk(text: string): { documents: readonly YamlDocument[]; problems: readonly TextProblem[] } {
+/**
+ * Parses one chunk. Never throws; a chunk with an error has no documents. kubectl reads YAML 1.1, where `on` is true and
+ * 0644 is 420: whoever prints what was read for kubectl must read it so.
+ */
+export function parseChunk(
+  text: string,
+  version: "1.1" | "1.2" = "1.2",
+): { documents: readonly YamlDocument[]; problems: readonly TextProblem[] } {
   const costly = costProblem(text);
   if (costly !== null) return { documents: [], problems: [costly] };
   const lines = new LineCounter();
@@ -71,6 +77,9 @@ export function parseChunk(text: string): { documents: readonly YamlDocument[]; 
     // The library compares each key with every other one; duplicates are looked for below instead.
     const parsed = parseAllDocuments(text, {
       lineCounter: lines,
+      version,
+      // JSON has no times.
+      customTags: (tags) => tags.filter((tag) => tag !== "timestamp" && !isTimestamp(tag)),
       prettyErrors: false,
       merge: true,
       uniqueKeys: false,
@@ -95,6 +104,10 @@ export function parseChunk(text: string): { documents: readonly YamlDocument[]; 
   }
   const broken = problems.some((problem) => problem.severity === "error");
   return { documents: broken ? [] : documents, problems };
+}
+
+function isTimestamp(tag: unknown): boolean {
+  return typeof tag === "object" && tag !== null && "tag" in tag && tag.tag === "tag:yaml.org,2002:timestamp";
 }
 
 function shortMessage(message: string): string {

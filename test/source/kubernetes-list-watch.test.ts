@@ -280,7 +280,7 @@ test("a list far shorter than before is believed only the second time", async (t
 test("a kind that the server does not have is empty, and found when it comes; the first served version is taken", async (t) => {
   const old = "/apis/x/v1beta1/things";
   const server = await startServer(t, []);
-  const { watch } = follow(t, server, { path: ["/apis/x/v1/things", old] });
+  const { watch } = follow(t, server, { path: ["/apis/x/v1/things", old], isAbsent: () => true });
   await until(() => watch.health.state === "missing");
   t.true(watch.isSynced);
   server.install(old);
@@ -296,13 +296,24 @@ test("a kind that the server does not have is empty, and found when it comes; th
 test("one 404 of a kind that was there takes nothing away", async (t) => {
   const server = await startServer(t);
   server.put(path, pod("a", "red"));
-  const { watch, changes } = follow(t, server);
+  const { watch, changes } = follow(t, server, { isAbsent: () => true });
   await until(isWatching(watch));
   let refusals = 0;
   server.refuse = () => (refusals++ === 0 ? { status: 404, reason: "NotFound" } : null);
   server.cut(path);
   await until(() => listRequests(server).length === 2 && watch.health.state === "current");
   t.is(changes.length, 1);
+});
+
+test("no number of 404 takes a kind away that every API server has", async (t) => {
+  const server = await startServer(t);
+  server.put(path, pod("a", "red"));
+  const { watch } = follow(t, server);
+  await until(isWatching(watch));
+  server.refuse = () => ({ status: 404, reason: "NotFound" });
+  server.cut(path);
+  await until(() => watch.health.state === "broken" && watch.health.failures === 5);
+  t.is(watch.objects.size, 1);
 });
 
 test("the token file is read for every request", async (t) => {

@@ -210,6 +210,7 @@ test("a kind that is not installed is named; the rest works; it is picked up whe
   server.put(paths.routes, route("canary"));
   server.put(paths.definitions, definition("httproutes", "v1.5.1"));
   await until(() => source.current()!.httpRoutes.size === 1 && problems().length === 0);
+  server.remove(paths.definitions, definition("httproutes", ""));
   server.uninstall(paths.routes);
   await until(() => source.current()!.httpRoutes.size === 0 && problems().length === 1);
 });
