@@ -15,13 +15,16 @@ export interface InjectedText {
   readonly errors: readonly string[];
 }
 
+/** The version that kubectl reads: a plain `on` would be true to it. */
+const kubectlYaml = "1.1";
+
 /** `defaultNamespace` is that of objects that name none. */
 export function injectText(text: string, settings: InjectionSettings, defaultNamespace: string): InjectedText {
   const notes: string[] = [];
   const errors: string[] = [];
   const printed: string[] = [];
   for (const chunk of splitDocuments(text)) {
-    const { documents, problems } = parseChunk(chunk.text);
+    const { documents, problems } = parseChunk(chunk.text, kubectlYaml);
     for (const { severity, message, line } of problems) {
       if (severity === "error") errors.push(`line ${chunk.lineOffset + line}: ${message}`);
     }
@@ -45,7 +48,7 @@ export function injectText(text: string, settings: InjectionSettings, defaultNam
       return { isChanged: after !== value, after };
     });
     if (changed.some(({ isChanged }) => isChanged)) {
-      printed.push(...changed.map(({ after }) => `---\n${stringify(after, { lineWidth: 0 })}`));
+      printed.push(...changed.map(({ after }) => `---\n${stringify(after, { lineWidth: 0, version: kubectlYaml })}`));
     } else {
       printed.push(chunk.text.endsWith("\n") ? chunk.text : `${chunk.text}\n`);
     }

@@ -81,6 +81,24 @@ test("vetoes and opting out are noted, wrong pods are errors with their line", (
   t.regex(injectText("a: [", settings, "shop").errors.join(), /^line 1: /);
 });
 
+test("read and written as kubectl reads it: on is true, 0644 is 420, and times are text", (t) => {
+  const text = `kind: Pod
+metadata: {annotations: {at: 2026-01-01, quoted: "on"}}
+spec:
+  containers: [{name: app, tty: on}]
+  volumes: [{name: data, configMap: {name: x, defaultMode: 0644}}]
+`;
+  const { errors, text: printed } = injectText(text, settings, "shop");
+  t.deepEqual(errors, []);
+  const pod = parse(printed, { version: "1.1" }) as Pod;
+  t.like(pod.spec.volumes?.[0], { configMap: { defaultMode: 420 } });
+  t.like(pod.spec.containers[0], { tty: true });
+  t.is(pod.metadata?.annotations?.["quoted"], "on");
+  t.regex(printed, /at: "2026-01-01"/);
+  const capture = pod.spec.initContainers?.[1]?.env?.find(({ name }) => name === "HEDDLE_CAPTURE");
+  t.is(capture?.value, "on");
+});
+
 test("whatever the manifests hold, no text throws", (t) => {
   for (const text of [
     "",
