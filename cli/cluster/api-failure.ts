@@ -71,6 +71,7 @@ export function describeRight(path: string): string {
     return `get ${path}`;
   }
   const full = `${resource}${subresource === "" ? "" : `/${subresource}`}${group === "" ? "" : `.${group}`}`;
-  const verb = subresource === "portforward" ? "create" : name === "" ? "list" : "get";
+  // A port-forward over a WebSocket is a GET that newer servers also hold to be a creation.
+  const verb = subresource === "portforward" ? "get and create" : name === "" ? "list" : "get";
   return `${verb} ${full} ${inNamespace ? `in namespace ${rest[1]}` : "in the whole cluster"}`;
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
+import { code, read, tableUnder } from "../docs/pages.ts";
 import { copySample, heddle } from "../samples/running-sample.ts";
 
 const samples = "manifests/samples";
@@ -29,7 +30,18 @@ spec:
 
 test.serial("--version and --help are good, with an example in every help", async (t) => {
   t.regex((await heddle("--version")).stdout, /^\d+\.\d+\.\d+\n$/);
-  for (const command of ["up", "demo", "get", "explain", "lint", "agent", "control-plane"]) {
+  for (const command of [
+    "up",
+    "demo",
+    "get",
+    "explain",
+    "lint",
+    "check",
+    "compare",
+    "config",
+    "agent",
+    "control-plane",
+  ]) {
     const { code, stdout } = await heddle(command, "--help");
     t.is(code, 0, command);
     t.regex(stdout, /Example:\n {2}\$ .*heddle|heddle agent/, command);
@@ -72,6 +84,14 @@ for (const { title, words, expected } of [
     t.regex(stderr, expected);
   });
 }
+
+test.serial("docs/commands.md lists every command", async (t) => {
+  const { stdout } = await heddle("--help");
+  const [, list = ""] = stdout.split("Commands:\n");
+  const names = [...list.matchAll(/^ {2}([a-z][a-z-]*) /gm)].map(([, name]) => name).filter((name) => name !== "help");
+  const rows = tableUnder(read("docs/commands.md"), "Commands").map(([name]) => code(name));
+  t.deepEqual(rows.toSorted(), names.toSorted());
+});
 
 test.serial("get without a running heddle up fails and says what to do", async (t) => {
   const { folder } = await copySample(t, "echo");
