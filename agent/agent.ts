@@ -16,6 +16,7 @@ import { DiscoveryClient } from "./discovery/client.ts";
 import type { ApplyResult } from "./discovery/client-options.ts";
 import { readCredentials } from "./discovery/credentials.ts";
 import { LastGoodFile } from "./discovery/last-good.ts";
+import { drainListeners } from "./drain.ts";
 import { DiscoveryFrontendResolver } from "./frontend-resolver.ts";
 import { GatewayListeners } from "./listener/gateway-listeners.ts";
 import type { Listener } from "./listener/listener.ts";
@@ -201,25 +202,17 @@ export class Agent {
   }
 
   async #drain(applicationEnded: boolean): Promise<void> {
-    const { drainAcceptMs, drainIdleMs, drainTimeoutMs, drainQuietMs, inheritListeners, sidecar } = this.#config;
     this.#logger.info({ openConnections: this.#openConnections() }, "draining");
-    const waits = !applicationEnded;
-    // A socket that the parent owns stays open there: whoever comes now is served by the next agent.
-    const acceptMs = waits && !inheritListeners ? drainAcceptMs : 0;
-    const idleMs = waits ? drainIdleMs : 0;
-    const deadlineMs = performance.now() + drainTimeoutMs;
-    const leftMs = (): number => Math.max(0, deadlineMs - performance.now());
-    // What the pod receives ends first: its last requests may still have to call out.
-    const first = this.#sidecar === null ? (this.#gateway?.all() ?? []) : [this.#sidecar.inbound];
-    const cut = await Promise.all(first.map((listener) => listener.drain(acceptMs, leftMs(), idleMs)));
-    const outbound = this.#sidecar?.outbound;
-    if (outbound !== undefined && sidecar === "none") cut.push(await outbound.drain(acceptMs, leftMs(), idleMs));
-    if (outbound !== undefined && sidecar !== "none") {
-      // The application may be ending too, and calls out until it has: nothing of that is told to close.
-      await Promise.race([outbound.quiet(drainQuietMs, leftMs()), this.#applicationEnded.promise]);
-      cut.push(await outbound.drain(0, leftMs(), 0));
-    }
-    this.#logger.info({ cutConnections: cut.reduce((sum, count) => sum + count, 0) }, "drained");
+    const sidecar = this.#sidecar;
+    const cutConnections = await drainListeners(
+      {
+        receiving: sidecar === null ? (this.#gateway?.all() ?? []) : [sidecar.inbound],
+        outbound: sidecar?.outbound ?? null,
+      },
+      this.#config,
+      applicationEnded || this.#applicationEnded.promise,
+    );
+    this.#logger.info({ cutConnections }, "drained");
     this.#sendStats();
     await Promise.all([
       this.#context.tracing?.shutdown(telemetryFlushMs),

@@ -49,27 +49,30 @@ const programsOf = (base: string, variant = ""): Record<string, string> => ({
 });
 
 for (const variant of ["-nft", "-legacy"]) {
-  test(`17 capture with iptables${variant}: run twice, the rules are as after once, and nothing is written`, (t) => {
-    if (skipped(t)) return;
-    const pod = PodNamespace.create(t);
-    const path = pathOf(t, { ...programsOf("iptables", variant), ...programsOf("ip6tables", variant) });
-    const first = pod.capture({}, path);
-    t.is(first.status, 0, first.stderr);
-    t.regex(first.stdout, /IPv4 captured: 12 rules applied.* IPv6 captured: 12 rules applied/);
-    t.deepEqual(pod.rules("ipv4", variant).toSorted(), expected("ipv4").toSorted());
-    t.deepEqual(pod.rules("ipv6", variant).toSorted(), expected("ipv6").toSorted());
-    const readOnly = pathOf(t, {
-      "iptables-save": `iptables${variant}-save`,
-      "ip6tables-save": `ip6tables${variant}-save`,
-    });
-    const second = pod.capture({}, readOnly);
-    t.is(second.status, 0, second.stderr);
-    t.regex(second.stdout, /IPv4 captured: 12 rules already there.* IPv6 captured: 12 rules already there/);
-    t.deepEqual(pod.rules("ipv4", variant).toSorted(), expected("ipv4").toSorted());
-  });
+  test.serial(
+    `17 capture with iptables${variant}: run twice, the rules are as after once, and nothing is written`,
+    (t) => {
+      if (skipped(t)) return;
+      const pod = PodNamespace.create(t);
+      const path = pathOf(t, { ...programsOf("iptables", variant), ...programsOf("ip6tables", variant) });
+      const first = pod.capture({}, path);
+      t.is(first.status, 0, first.stderr);
+      t.regex(first.stdout, /IPv4 captured: 12 rules applied.* IPv6 captured: 12 rules applied/);
+      t.deepEqual(pod.rules("ipv4", variant).toSorted(), expected("ipv4").toSorted());
+      t.deepEqual(pod.rules("ipv6", variant).toSorted(), expected("ipv6").toSorted());
+      const readOnly = pathOf(t, {
+        "iptables-save": `iptables${variant}-save`,
+        "ip6tables-save": `ip6tables${variant}-save`,
+      });
+      const second = pod.capture({}, readOnly);
+      t.is(second.status, 0, second.stderr);
+      t.regex(second.stdout, /IPv4 captured: 12 rules already there.* IPv6 captured: 12 rules already there/);
+      t.deepEqual(pod.rules("ipv4", variant).toSorted(), expected("ipv4").toSorted());
+    },
+  );
 }
 
-test("17 killed between the families and run again: the rules are those of one run", async (t) => {
+test.serial("17 killed between the families and run again: the rules are those of one run", async (t) => {
   if (skipped(t)) return;
   const pod = PodNamespace.create(t);
   // The program dies of what it runs for IPv6, after IPv4 is done.
@@ -83,32 +86,35 @@ test("17 killed between the families and run again: the rules are those of one r
   t.deepEqual(pod.rules("ipv6").toSorted(), expected("ipv6").toSorted());
 });
 
-test("17 what is left of other runs is repaired: doubled jumps, odd and missing rules; rules of others stay", (t) => {
-  if (skipped(t)) return;
-  const pod = PodNamespace.create(t);
-  const theirs = ["-A PREROUTING -p udp -m udp --dport 53 -j RETURN", "-A OUTPUT -d 10.9.9.9/32 -j RETURN"];
-  for (const command of [
-    "-N HEDDLE_OUTPUT",
-    "-N HEDDLE_INBOUND",
-    "-N HEDDLE_REDIRECT",
-    ...theirs,
-    "-A OUTPUT -p tcp -j HEDDLE_OUTPUT",
-    "-A OUTPUT -j HEDDLE_OUTPUT",
-    "-A OUTPUT -p tcp -m tcp --dport 80 -j HEDDLE_OUTPUT",
-    "-A OUTPUT -p tcp -j HEDDLE_OUTPUT",
-    "-A HEDDLE_OUTPUT -p tcp -m tcp --dport 81 -j RETURN",
-    "-A HEDDLE_OUTPUT -j HEDDLE_REDIRECT",
-    "-A HEDDLE_INBOUND -j RETURN",
-  ]) {
-    const added = pod.run(["iptables", "-t", "nat", ...command.split(" ")]);
-    t.is(added.status, 0, added.stderr);
-  }
-  t.is(pod.capture().status, 0);
-  t.deepEqual(pod.rules().toSorted(), [...expected("ipv4"), ...theirs].toSorted());
-  t.regex(pod.capture().stdout, /IPv4 captured: 12 rules already there/);
-});
+test.serial(
+  "17 what is left of other runs is repaired: doubled jumps, odd and missing rules; rules of others stay",
+  (t) => {
+    if (skipped(t)) return;
+    const pod = PodNamespace.create(t);
+    const theirs = ["-A PREROUTING -p udp -m udp --dport 53 -j RETURN", "-A OUTPUT -d 10.9.9.9/32 -j RETURN"];
+    for (const command of [
+      "-N HEDDLE_OUTPUT",
+      "-N HEDDLE_INBOUND",
+      "-N HEDDLE_REDIRECT",
+      ...theirs,
+      "-A OUTPUT -p tcp -j HEDDLE_OUTPUT",
+      "-A OUTPUT -j HEDDLE_OUTPUT",
+      "-A OUTPUT -p tcp -m tcp --dport 80 -j HEDDLE_OUTPUT",
+      "-A OUTPUT -p tcp -j HEDDLE_OUTPUT",
+      "-A HEDDLE_OUTPUT -p tcp -m tcp --dport 81 -j RETURN",
+      "-A HEDDLE_OUTPUT -j HEDDLE_REDIRECT",
+      "-A HEDDLE_INBOUND -j RETURN",
+    ]) {
+      const added = pod.run(["iptables", "-t", "nat", ...command.split(" ")]);
+      t.is(added.status, 0, added.stderr);
+    }
+    t.is(pod.capture().status, 0);
+    t.deepEqual(pod.rules().toSorted(), [...expected("ipv4"), ...theirs].toSorted());
+    t.regex(pod.capture().stdout, /IPv4 captured: 12 rules already there/);
+  },
+);
 
-test("17 without ip6tables IPv4 is captured, and why IPv6 is not is said; without iptables nothing is", (t) => {
+test.serial("17 without ip6tables IPv4 is captured, and why IPv6 is not is said; without iptables nothing is", (t) => {
   if (skipped(t)) return;
   const pod = PodNamespace.create(t);
   const ipv4Only = pod.capture({}, pathOf(t, programsOf("iptables")));
@@ -120,7 +126,7 @@ test("17 without ip6tables IPv4 is captured, and why IPv6 is not is said; withou
   t.regex(none.stderr, /IPv4 not captured: iptables-save is not installed; iptables-nft-save is not installed/);
 });
 
-test("17 a kernel without IPv6: skipped with the reason", (t) => {
+test.serial("17 a kernel without IPv6: skipped with the reason", (t) => {
   if (skipped(t)) return;
   const pod = PodNamespace.create(t);
   for (const scope of ["all", "lo", "eth0"]) pod.run(["sysctl", "-q", "-w", `net.ipv6.conf.${scope}.disable_ipv6=1`]);
@@ -130,7 +136,7 @@ test("17 a kernel without IPv6: skipped with the reason", (t) => {
   t.deepEqual(pod.rules("ipv6"), []);
 });
 
-test("other settings replace the rules of the first", (t) => {
+test.serial("other settings replace the rules of the first", (t) => {
   if (skipped(t)) return;
   const pod = PodNamespace.create(t);
   t.is(pod.capture({ HEDDLE_CAPTURE_EXCLUDE_OUTBOUND_PORTS: "3306" }).status, 0);
@@ -139,7 +145,7 @@ test("other settings replace the rules of the first", (t) => {
   t.deepEqual(pod.rules().toSorted(), expected("ipv4").toSorted());
 });
 
-test("wrong settings change nothing and are all named", (t) => {
+test.serial("wrong settings change nothing and are all named", (t) => {
   if (skipped(t)) return;
   const pod = PodNamespace.create(t);
   const outcome = pod.capture({
@@ -156,7 +162,7 @@ test("wrong settings change nothing and are all named", (t) => {
 
 const hello = "not http";
 
-test("what is captured and what is not, in and out, over both families", async (t) => {
+test.serial("what is captured and what is not, in and out, over both families", async (t) => {
   if (skipped(t)) return;
   const pod = PodNamespace.create(t);
   const excluding = {
@@ -169,7 +175,7 @@ test("what is captured and what is not, in and out, over both families", async (
   const application = pod.start("test/netns/naming-server.ts", ["7000", "7001", "7002"], 1000);
   await until(() => application.output().includes("listening"));
   const agent = pod.startAgent();
-  t.is(await pod.readiness((body) => body === "ok\n"), "ok\n", agent.output());
+  t.is(await pod.readiness(/^ok\n$/), "ok\n", agent.output());
 
   // In: through the agent, which dials from its own address; an excluded port is the client's own connection.
   t.regex((await pod.dial("node", podAddress, 7000, hello)).text, /^7000 from 127\.0\.0\.6 /);
@@ -187,30 +193,33 @@ test("what is captured and what is not, in and out, over both families", async (
   t.regex((await pod.dial(5309, podAddress, 7000, hello)).text, /^7000 from 127\.0\.0\.6 /);
 });
 
-test("out: calls of the application leave through the agent, but for excluded ports and addresses", async (t) => {
-  if (skipped(t)) return;
-  const pod = PodNamespace.create(t);
-  const excluding = {
-    HEDDLE_CAPTURE_EXCLUDE_OUTBOUND_PORTS: "7002",
-    HEDDLE_CAPTURE_EXCLUDE_OUTBOUND_ADDRESSES: "10.77.1.0/24,fd77:0:0:1::/64",
-  };
-  t.is(pod.capture(excluding).status, 0);
-  pod.inNode(["ip", "address", "add", "10.77.1.1/32", "dev", "lo"]);
-  const server = pod.startInNode("test/netns/naming-server.ts", ["7000", "7002"]);
-  await until(() => server.output().includes("listening"));
-  const agent = pod.startAgent();
-  t.is(await pod.readiness((body) => body === "ok\n"), "ok\n", agent.output());
+test.serial(
+  "out: calls of the application leave through the agent, but for excluded ports and addresses",
+  async (t) => {
+    if (skipped(t)) return;
+    const pod = PodNamespace.create(t);
+    const excluding = {
+      HEDDLE_CAPTURE_EXCLUDE_OUTBOUND_PORTS: "7002",
+      HEDDLE_CAPTURE_EXCLUDE_OUTBOUND_ADDRESSES: "10.77.1.0/24,fd77:0:0:1::/64",
+    };
+    t.is(pod.capture(excluding).status, 0);
+    pod.inNode(["ip", "address", "add", "10.77.1.1/32", "dev", "lo"]);
+    const server = pod.startInNode("test/netns/naming-server.ts", ["7000", "7002"]);
+    await until(() => server.output().includes("listening"));
+    const agent = pod.startAgent();
+    t.is(await pod.readiness(/^ok\n$/), "ok\n", agent.output());
 
-  const through = async (host: string, port: number): Promise<boolean> => {
-    const { text, port: dialledFrom } = await pod.dial(1000, host, port, hello);
-    t.regex(text, new RegExp(`^${port} from \\S+ \\d+$`), agent.output());
-    return !text.endsWith(` ${dialledFrom}`);
-  };
-  t.true(await through(nodeAddress, 7000));
-  t.true(await through("fd77::1", 7000));
-  t.false(await through(nodeAddress, 7002));
-  t.false(await through("10.77.1.1", 7000));
-  // The agent's own leave.
-  const agents = await pod.dial(5309, nodeAddress, 7000, hello);
-  t.is(agents.text, `7000 from ${podAddress} ${agents.port}`);
-});
+    const through = async (host: string, port: number): Promise<boolean> => {
+      const { text, port: dialledFrom } = await pod.dial(1000, host, port, hello);
+      t.regex(text, new RegExp(`^${port} from \\S+ \\d+$`), agent.output());
+      return !text.endsWith(` ${dialledFrom}`);
+    };
+    t.true(await through(nodeAddress, 7000));
+    t.true(await through("fd77::1", 7000));
+    t.false(await through(nodeAddress, 7002));
+    t.false(await through("10.77.1.1", 7000));
+    // The agent's own leave.
+    const agents = await pod.dial(5309, nodeAddress, 7000, hello);
+    t.is(agents.text, `7000 from ${podAddress} ${agents.port}`);
+  },
+);

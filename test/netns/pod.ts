@@ -185,14 +185,10 @@ export class PodNamespace {
     return JSON.parse(await this.#inNode(getScript, [url])) as { status: number; body: string };
   }
 
-  /** Asks until readiness is answered with a body that `holds`; what it was. */
-  async readiness(holds: (body: string) => boolean, host = podAddress): Promise<string> {
+  /** Asks the node's way until readiness is answered with a body that matches; the last body. */
+  readiness(matching: RegExp, host = podAddress): Promise<string> {
     const authority = host.includes(":") ? `[${host}]` : host;
-    let body = "";
-    const deadlineMs = performance.now() + 15_000;
-    do body = (await this.get(`http://${authority}:15021/readyz`)).body;
-    while (!holds(body) && performance.now() < deadlineMs);
-    return body;
+    return this.#inNode(readinessScript, [`http://${authority}:15021/readyz`, matching.source]);
   }
 
   /** What one connection gets that says `text`, and the port it came from: from the node, or from the pod as a user. */
@@ -214,7 +210,7 @@ export class PodNamespace {
     });
     let output = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
-    await until(() => child.exitCode !== null || child.signalCode !== null, 15_000);
+    await until(() => child.exitCode !== null || child.signalCode !== null, 40_000);
     await until(() => child.stdout.readableEnded);
     return output;
   }
@@ -228,6 +224,24 @@ const getScript = `
   });
   request.on("timeout", () => request.destroy(new Error("timeout")));
   request.on("error", (error) => console.log(JSON.stringify({ status: 0, body: error.message })));`;
+
+const readinessScript = `
+  const [url, matching] = process.argv.slice(1);
+  const give = performance.now() + 30000;
+  const ask = () => {
+    let body = "";
+    const next = () => {
+      if (!new RegExp(matching).test(body) && performance.now() < give) setTimeout(ask, 50);
+      else process.stdout.write(body);
+    };
+    const request = require("node:http").get(url, { agent: false, timeout: 5000 }, (response) => {
+      response.on("data", (bytes) => (body += bytes));
+      response.on("end", next);
+    });
+    request.on("timeout", () => request.destroy(new Error("timeout")));
+    request.on("error", (error) => { body = error.message; next(); });
+  };
+  ask();`;
 
 const dialScript = `
   const [user, host, port, said] = process.argv.slice(1);
