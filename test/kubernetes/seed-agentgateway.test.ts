@@ -43,7 +43,7 @@ const backend = (name: string, weight?: number): string =>
 const helloVersion = (answer: Parameters<typeof text>[0]): string =>
   answer.status === 200 ? answer.body.slice("Hello version: ".length, "Hello version: v1".length) : text(answer);
 
-test.before("gateway for routes of all namespaces", async () => {
+test.serial.before("gateway for routes of all namespaces", async () => {
   await seed.apply(`
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway

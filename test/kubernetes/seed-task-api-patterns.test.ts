@@ -17,7 +17,7 @@ const body = (answer: Answer): string => (answer.status === 200 ? answer.body.tr
 const premium = { headers: { "x-api-tier": "premium" } };
 let gateway: Gateway;
 
-test.before("gateway and stable", async () => {
+test.serial.before("gateway and stable", async () => {
   await seed.apply(gatewayYaml("task-api"));
   gateway = await Gateway.open({ name: "task-api-gateway", namespace });
 });

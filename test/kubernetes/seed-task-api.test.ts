@@ -32,7 +32,7 @@ async function shift(stableWeight: number, canaryWeight: number): Promise<string
 
 const versions = (count: number): Promise<Record<string, number>> => gateway.count(count, "/api/version", version);
 
-test.before("gateway and stable", async () => {
+test.serial.before("gateway and stable", async () => {
   await seed.apply(gatewayYaml("task-api"));
   await seed.apply(taskApi({ name: "task-api-stable", label: "version: stable", image: "task-api:v1" }));
   await rolledOut(seed.namespace("task-api"), "task-api-stable");

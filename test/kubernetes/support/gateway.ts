@@ -11,7 +11,7 @@ import { waitFor } from "./wait-for.ts";
 const gatewayClass = "heddle";
 const markerName = "test-marker";
 const markerHost = "marker.heddle.test";
-const programmedTimeout = "120s";
+const programmedTimeout = "60s";
 
 export interface GatewayOptions {
   readonly name: string;
@@ -38,7 +38,7 @@ export class Gateway {
   static async open(options: GatewayOptions): Promise<Gateway> {
     const { name, namespace, port = 80 } = options;
     const wait = ["wait", "-n", namespace, `gateway/${name}`, "--for=condition=Programmed"];
-    await kubectl([...wait, `--timeout=${programmedTimeout}`], { deadlineMs: 150_000 });
+    await kubectl([...wait, `--timeout=${programmedTimeout}`], { deadlineMs: 80_000 });
     const addressPath = "jsonpath={.status.addresses[0].value}";
     const address = await kubectl(["get", "gateway", name, "-n", namespace, "-o", addressPath]);
     return new Gateway(options, address, await reachService(namespace, `${name}-${gatewayClass}`, port));

@@ -23,7 +23,7 @@ export class Scenario {
   /** Creates the namespaces before the file's tests, deletes them after, and explains every failed test. */
   static use(test: TestFn, names: readonly string[], labels: readonly string[] = []): Scenario {
     const scenario = new Scenario(names, labels);
-    test.before("namespaces", () => scenario.create());
+    test.serial.before("namespaces", () => scenario.create());
     test.afterEach.always("explain a failure", async (t) => {
       if (!t.passed) console.error(await scenario.explain());
     });
