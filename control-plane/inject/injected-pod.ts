@@ -87,8 +87,9 @@ function withSidecar(pod: Pod, settings: InjectionSettings, options: PodOptions,
 /** What others mounted and set stays; a setting of the agent that it no longer gets must not. */
 function withoutStaleSettings(former: Container, container: Container): Container {
   const names = new Set(container.env?.map(({ name }) => name));
-  const env = former.env?.filter(({ name }) => names.has(name) || !/^(HEDDLE|OTEL)_/.test(name));
-  return env === undefined ? former : { ...former, env };
+  const { env, ...others } = former;
+  const kept = env?.filter(({ name }) => names.has(name) || !/^(HEDDLE|OTEL)_/.test(name)) ?? [];
+  return kept.length === 0 ? others : { ...others, env: kept };
 }
 
 /** Each of ours in the place where it stands, or at the end. */

@@ -28,18 +28,19 @@ const securityContext = {
 
 /** The init container that sends the pod's connections to the agent: the only one that runs as root. */
 export function captureContainer(settings: InjectionSettings, options: PodOptions): Container {
-  const exclusions = {
+  const exclusions = Object.entries({
     HEDDLE_CAPTURE_EXCLUDE_INBOUND_PORTS: options.excludeInboundPorts,
     HEDDLE_CAPTURE_EXCLUDE_OUTBOUND_PORTS: options.excludeOutboundPorts,
     HEDDLE_CAPTURE_EXCLUDE_INBOUND_ADDRESSES: options.excludeInboundAddresses,
     HEDDLE_CAPTURE_EXCLUDE_OUTBOUND_ADDRESSES: options.excludeOutboundAddresses,
-  };
+  }).flatMap(([name, value]) => (value === "" ? [] : [{ name, value }]));
   return {
     name: containerNames.capture,
     image: settings.image,
     imagePullPolicy: settings.imagePullPolicy,
     args: ["capture"],
-    env: Object.entries(exclusions).map(([name, value]) => ({ name, value })),
+    // The API server drops empty values and lists, which would then look like a change.
+    ...(exclusions.length === 0 ? {} : { env: exclusions }),
     resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { memory: "128Mi" } },
     securityContext: {
       ...securityContext,
@@ -115,11 +116,11 @@ function ask(path: string): { readonly httpGet: HttpGetAction } {
 }
 
 function resources({ cpuRequest, cpuLimit, memoryRequest, memoryLimit }: ProxyResources): object {
-  const given = (cpu: string, memory: string): object => ({
-    ...(cpu === "" ? {} : { cpu }),
-    ...(memory === "" ? {} : { memory }),
-  });
-  return { requests: given(cpuRequest, memoryRequest), limits: given(cpuLimit, memoryLimit) };
+  const given = (name: string, cpu: string, memory: string): object => {
+    const quantities = { ...(cpu === "" ? {} : { cpu }), ...(memory === "" ? {} : { memory }) };
+    return Object.keys(quantities).length === 0 ? {} : { [name]: quantities };
+  };
+  return { ...given("requests", cpuRequest, memoryRequest), ...given("limits", cpuLimit, memoryLimit) };
 }
 
 function environment(
