@@ -46,10 +46,9 @@ export class ClusterControlPlane {
   #injectionSettings: InjectionSettings;
   readonly #controllerName: string;
   #state: ClusterState | null = null;
-  #isLeader = false;
 
   constructor(config: ControlPlaneConfig, kubeConfig: KubeConfig, logger: Logger) {
-    const isLeader = (): boolean => this.#isLeader;
+    const isLeader = (): boolean => this.#election.isLeader;
     const { controllerName } = config;
     this.#controllerName = controllerName;
     this.#kubeConfig = kubeConfig;
@@ -128,6 +127,8 @@ export class ClusterControlPlane {
       onState: (state) => this.#onState(state),
       isReady: () => this.#certificates.isReady,
       programmedElsewhere: () => this.#others.programmed,
+      addressesOf: (gateway) => this.#gateways.addressesOf(gateway),
+      gatewayParameterErrors: () => this.#gateways.parameterErrors(),
       cluster: { isLeader, injections, statuses: this.#statuses.counts },
     });
   }
@@ -177,7 +178,6 @@ export class ClusterControlPlane {
   }
 
   #onLeadership(isLeader: boolean): void {
-    this.#isLeader = isLeader;
     this.#statuses.leadershipChanged(isLeader);
     this.#certificates.leaderChanged();
     this.#gateways.wake();

@@ -16,7 +16,7 @@ import { type Problem, type Source, type StateOrigin, formatProblem } from "./so
 import { type StatusChange, changedConditions } from "./status/status-changes.ts";
 import { type StatusObject, type StatusSink, StatusObjects } from "./status/status-object.ts";
 import { Translator } from "./translate/translate.ts";
-import type { Statuses } from "./translate/translation.ts";
+import type { GatewayAddress, Statuses } from "./translate/translation.ts";
 
 /** Address to bind; port 0 is any free one. */
 export interface ListenAddress {
@@ -33,8 +33,10 @@ export interface ControlPlaneOptions {
   /** Health and metrics alone, for a kubelet and a Prometheus; null: nowhere but at `admin`. */
   readonly health?: ListenAddress | null;
   readonly statusSinks?: readonly StatusSink[];
-  /** Addresses of every Gateway: what statuses say and what spec.addresses may ask for. */
-  readonly gatewayAddresses?: readonly { readonly type: string; readonly value: string }[];
+  /** Where a Gateway ("namespace/name") is reached: what statuses say and what spec.addresses may ask for. */
+  readonly addressesOf?: (gateway: string) => readonly GatewayAddress[];
+  /** "namespace/name" of Gateways whose infrastructure.parametersRef is of no use -> why. */
+  readonly gatewayParameterErrors?: () => ReadonlyMap<string, string>;
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly limits?: DiscoveryServerOptions["limits"];
@@ -61,7 +63,8 @@ export class ControlPlane {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #controllerName: string;
-  readonly #usableAddresses: ReadonlySet<string>;
+  readonly #addressesOf: (gateway: string) => readonly GatewayAddress[];
+  readonly #parameterErrors: () => ReadonlyMap<string, string>;
   readonly #translator = new Translator();
   readonly #snapshots: SnapshotBuilder;
   readonly #debounce: Debounce;
@@ -80,12 +83,12 @@ export class ControlPlane {
   #closed: Promise<void> | null = null;
 
   constructor(options: ControlPlaneOptions) {
-    const addresses = options.gatewayAddresses ?? [{ type: "IPAddress", value: "127.0.0.1" }];
     this.#source = options.source;
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silentLogger;
     this.#controllerName = options.controllerName ?? defaultControllerName;
-    this.#usableAddresses = new Set(addresses.map(({ value }) => value));
+    this.#addressesOf = options.addressesOf ?? (() => [{ type: "IPAddress", value: "127.0.0.1" }]);
+    this.#parameterErrors = options.gatewayParameterErrors ?? (() => new Map());
     this.#sinks = options.statusSinks ?? [];
     this.#onTranslate = options.onState ?? (() => {});
     this.#programmedElsewhere = options.programmedElsewhere ?? (() => new Set());
@@ -93,7 +96,7 @@ export class ControlPlane {
     this.#snapshots = new SnapshotBuilder({ epoch: randomBytes(6).toString("hex") });
     this.#statusObjects = new StatusObjects({
       controllerName: this.#controllerName,
-      gatewayAddresses: addresses,
+      addressesOf: this.#addressesOf,
       now: () => this.#clock.wallMs(),
     });
     this.#debounce = new Debounce({ run: () => this.#translate(), clock: this.#clock });
@@ -204,7 +207,8 @@ export class ControlPlane {
       const translation = this.#translator.translate(state, {
         controllerName: this.#controllerName,
         programmedGateways: this.#programmed.gateways.union(this.#programmedElsewhere()),
-        usableAddresses: this.#usableAddresses,
+        addressesOf: this.#addressesOf,
+        gatewayParameterErrors: this.#parameterErrors(),
       });
       const result = this.#snapshots.build(translation);
       this.metrics.observeTranslation((this.#clock.monotonicMs() - startMs) / 1000);

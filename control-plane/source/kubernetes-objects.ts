@@ -68,6 +68,7 @@ function metaOf({ group }: KindInfo, { metadata }: ApiObject): ObjectMeta {
     name: metadata.name,
     // Statuses are written for the Gateway API alone; elsewhere a new generation says nothing that its fields do not.
     generation: group === gatewayGroup ? (metadata.generation ?? 1) : 1,
+    ...(group === gatewayGroup && metadata.uid !== undefined && { uid: metadata.uid }),
     creationTimestampMs: Date.parse(metadata.creationTimestamp ?? "") || 0,
     labels: { ...metadata.labels },
     annotations: ownAnnotations(metadata.annotations ?? {}),

@@ -1,14 +1,27 @@
 // Conditions of a Gateway and its listeners, from what gateway-view.ts found, the routes that attached, and what is
 // known from outside: whether an agent acknowledged the Gateway, and at which addresses it can be reached.
 import { condition, listOf, type Problem } from "./conditions.ts";
+import type { GatewayClass } from "../source/cluster-state.ts";
 import { type GatewayView, isServed, type ListenerView } from "./gateway-view.ts";
-import type { Condition, GatewayStatus, ListenerStatus } from "./translation.ts";
+import type { Condition, GatewayAddress, GatewayStatus, ListenerStatus } from "./translation.ts";
 
 export interface GatewayRuntime {
   /** An agent acknowledged resources of this Gateway. */
   readonly programmed: boolean;
-  /** Values that spec.addresses may ask for; undefined while nothing is known of them. */
-  readonly usableAddresses: ReadonlySet<string> | undefined;
+  /** Where it can be reached, so what spec.addresses may ask for; undefined when that is not to be judged. */
+  readonly addresses: readonly GatewayAddress[] | undefined;
+}
+
+/**
+ * Accepted, unless it asks for parameters: those of a Gateway (infrastructure.parametersRef) are read, a class has none.
+ * Its Gateways are served all the same.
+ */
+export function gatewayClassConditions({ meta, parametersRef }: GatewayClass): readonly Condition[] {
+  if (parametersRef === undefined)
+    return [condition("Accepted", "True", "Accepted", "Heddle serves Gateways of this class", meta.generation)];
+  const { group, kind, name } = parametersRef;
+  const message = `parametersRef (${group}/${kind} ${name}) is not read; use infrastructure.parametersRef of a Gateway`;
+  return [condition("Accepted", "False", "InvalidParameters", message, meta.generation)];
 }
 
 /** Names of the listeners that agents are to bind; none when the Gateway as a whole is refused. */
@@ -50,11 +63,12 @@ function acceptedCondition(view: GatewayView, generation: number): Condition {
   return condition("Accepted", anyAccepted ? "True" : "False", "ListenersNotValid", message, generation);
 }
 
-function whyNotProgrammed(view: GatewayView, { programmed, usableAddresses }: GatewayRuntime): Problem | null {
+function whyNotProgrammed(view: GatewayView, { programmed, addresses }: GatewayRuntime): Problem | null {
   if (view.refused !== null) return { reason: "Invalid", message: view.refused.message };
   if (servedListeners(view).length === 0) return { reason: "Invalid", message: "No listener can be served" };
+  if (addresses?.length === 0) return { reason: "AddressNotAssigned", message: "The Gateway has no address yet" };
   const unusable = view.gateway.addresses.filter(
-    ({ value }) => value !== "" && usableAddresses !== undefined && !usableAddresses.has(value),
+    ({ value }) => value !== "" && addresses !== undefined && !addresses.some((address) => address.value === value),
   );
   if (unusable.length > 0) {
     const values = listOf(unusable.map(({ value }) => value));

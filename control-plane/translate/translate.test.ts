@@ -237,14 +237,60 @@ test("K1 G.3 Programmed follows what agents acknowledged and whether the address
   const state = makeState({ ...edge, addresses: [{ type: "IPAddress", value: "192.0.2.1" }] });
   const programmed = (more: { readonly acknowledged: boolean; readonly usable?: string }) => {
     const programmedGateways = new Set(more.acknowledged ? ["apps/edge"] : []);
-    const usable = more.usable === undefined ? {} : { usableAddresses: new Set([more.usable]) };
-    const status = translator.translate(state, { controllerName, programmedGateways, ...usable });
+    const { usable } = more;
+    const addresses = usable === "" ? [] : [{ type: "IPAddress", value: usable ?? "" }];
+    const options = {
+      controllerName,
+      programmedGateways,
+      ...(usable !== undefined && { addressesOf: () => addresses }),
+    };
+    const status = translator.translate(state, options);
     return reasons(status.statuses.gateways.get("apps/edge")?.conditions);
   };
   t.deepEqual(programmed({ acknowledged: false }), { Accepted: "True/Accepted", Programmed: "False/Pending" });
   t.deepEqual(programmed({ acknowledged: true }), { Accepted: "True/Accepted", Programmed: "True/Programmed" });
   t.is(programmed({ acknowledged: true, usable: "192.0.2.1" })["Programmed"], "True/Programmed");
   t.is(programmed({ acknowledged: true, usable: "127.0.0.1" })["Programmed"], "False/AddressNotUsable");
+  t.is(programmed({ acknowledged: true, usable: "" })["Programmed"], "False/AddressNotAssigned");
+});
+
+test("G.3 a Gateway whose parameters are of no use is refused and serves nothing, until they are mended", (t) => {
+  const translator = new Translator();
+  const state = makeState(
+    edge,
+    stable,
+    makeRoute("apps/route", { rules: [makeRule({ backendRefs: [makeBackend("apps/stable")] })] }),
+  );
+  const programmedGateways = new Set(["apps/edge"]);
+  const translated = (message: string | null) => {
+    const gatewayParameterErrors = new Map(message === null ? [] : [["apps/edge", message]]);
+    return translator.translate(state, { controllerName, programmedGateways, gatewayParameterErrors });
+  };
+  const served = translated(null);
+  t.is(served.gateways.get("apps/edge")?.length, 1);
+  const refused = translated("there is no ConfigMap edge-parameters");
+  t.deepEqual(refused.gateways.get("apps/edge"), []);
+  t.like(refused.statuses.gateways.get("apps/edge")?.conditions, {
+    0: {
+      type: "Accepted",
+      status: "False",
+      reason: "InvalidParameters",
+      message: "there is no ConfigMap edge-parameters",
+    },
+    1: { type: "Programmed", status: "False", reason: "Invalid" },
+  });
+  t.is(translated("there is no ConfigMap edge-parameters").routes, refused.routes);
+  t.deepEqual(translated(null).statuses, served.statuses);
+});
+
+test("G.2 a GatewayClass with parameters is told where parameters go; its Gateways are served", (t) => {
+  const parametersRef = { group: "", kind: "ConfigMap", name: "x" };
+  const state = makeState(edge);
+  const [[name, gatewayClass] = []] = state.gatewayClasses;
+  const gatewayClasses = new Map([[name!, { ...gatewayClass!, parametersRef }]]);
+  const { statuses, gateways } = translate({ ...state, gatewayClasses });
+  t.like(statuses.gatewayClasses.get(name!), { 0: { type: "Accepted", status: "False", reason: "InvalidParameters" } });
+  t.is(gateways.get("apps/edge")?.length, 1);
 });
 
 const unknowns: readonly (readonly [what: string, rule: Parameters<typeof makeRule>[0]])[] = [

@@ -3,15 +3,21 @@
 // decides which objects keep their identity and how much is computed again.
 import type { Listener, Route, RouteConfiguration, Workload } from "../../proto/messages.ts";
 import type { ClusterState, Gateway, HttpRoute, Pod } from "../source/cluster-state.ts";
-import { condition } from "./conditions.ts";
-import { gatewayStatus, servedListeners } from "./gateway-status.ts";
+import { gatewayClassConditions, gatewayStatus, servedListeners } from "./gateway-status.ts";
 import { type GatewayView, viewGateway } from "./gateway-view.ts";
 import { type AttachedRoute, orderRoutes } from "./precedence.ts";
 import { groupBy, retain, sameElements, sameMap } from "./retain.ts";
 import { type TranslatedRoute, translateRoute } from "./route.ts";
 import { ClusterTranslator, FrontendTranslator } from "./services.ts";
 import { emptyRound, nextRound, ResultCache, type Round } from "./tables.ts";
-import type { Condition, GatewayStatus, RouteParentStatus, Statuses, Translation } from "./translation.ts";
+import type {
+  Condition,
+  GatewayAddress,
+  GatewayStatus,
+  RouteParentStatus,
+  Statuses,
+  Translation,
+} from "./translation.ts";
 import { translatePod } from "./workloads.ts";
 
 export interface TranslateOptions {
@@ -19,8 +25,10 @@ export interface TranslateOptions {
   readonly controllerName: string;
   /** "namespace/name" of the Gateways that an agent acknowledged; the others are Programmed=False/Pending. */
   readonly programmedGateways?: ReadonlySet<string>;
-  /** Addresses that Gateways can be reached at. Absent: spec.addresses is not judged by value. */
-  readonly usableAddresses?: ReadonlySet<string>;
+  /** Where a Gateway ("namespace/name") can be reached. Absent: its addresses are not judged. */
+  readonly addressesOf?: (gateway: string) => readonly GatewayAddress[];
+  /** "namespace/name" of Gateways whose infrastructure.parametersRef is of no use -> why. */
+  readonly gatewayParameterErrors?: ReadonlyMap<string, string>;
 }
 
 /** What all HTTPRoutes together come to. */
@@ -41,6 +49,7 @@ interface OrderedRoutes {
 /** Keep one per source: its memory is one translation deep. */
 export class Translator {
   readonly #gatewayViews = new ResultCache<Gateway, GatewayView>();
+  readonly #refusedViews = new Map<string, { readonly from: GatewayView; readonly view: GatewayView }>();
   readonly #routeResults = new ResultCache<HttpRoute, TranslatedRoute>();
   readonly #workloadResults = new ResultCache<Pod, Workload | null>();
   readonly #clusters = new ClusterTranslator();
@@ -80,12 +89,13 @@ export class Translator {
     const views = new Map<string, GatewayView>();
     for (const [key, gateway] of state.gateways) {
       if (state.gatewayClasses.get(gateway.gatewayClassName)?.controllerName !== options.controllerName) continue;
-      views.set(
-        key,
-        this.#gatewayViews.get(key, gateway, this.#round, () => viewGateway(gateway)),
-      );
+      const view = this.#gatewayViews.get(key, gateway, this.#round, () => viewGateway(gateway));
+      const message = options.gatewayParameterErrors?.get(key);
+      views.set(key, message === undefined || view.refused !== null ? view : this.#refuse(view, message));
     }
     this.#gatewayViews.sweep();
+    for (const key of this.#refusedViews.keys())
+      if (options.gatewayParameterErrors?.has(key) !== true) this.#refusedViews.delete(key);
     const grants = state.referenceGrants.values();
     const slices = state.endpointSlices.values();
     this.#round = nextRound(this.#round, {
@@ -103,6 +113,15 @@ export class Translator {
       ),
     });
     return this.#round;
+  }
+
+  /** The view of a Gateway whose parameters are wrong, the same one as long as it and what is wrong are. */
+  #refuse(view: GatewayView, message: string): GatewayView {
+    const known = this.#refusedViews.get(view.key);
+    if (known?.from === view && known.view.refused?.message === message) return known.view;
+    const refused = { ...view, refused: { reason: "InvalidParameters", message } };
+    this.#refusedViews.set(view.key, { from: view, view: refused });
+    return refused;
   }
 
   #translateRoutes(httpRoutes: ClusterState["httpRoutes"], round: Round): TranslatedRoutes {
@@ -193,16 +212,15 @@ export class Translator {
     attachedCounts: ReadonlyMap<string, number>,
   ): Omit<Statuses, "httpRoutes"> {
     const gatewayClasses = new Map<string, readonly Condition[]>();
-    for (const [name, { controllerName, meta }] of state.gatewayClasses) {
-      if (controllerName !== options.controllerName) continue;
-      const message = "Heddle serves Gateways of this class";
-      const accepted = condition("Accepted", "True", "Accepted", message, meta.generation);
-      gatewayClasses.set(name, retain(this.#gatewayClassStatuses.get(name), [accepted]));
+    for (const [name, gatewayClass] of state.gatewayClasses) {
+      if (gatewayClass.controllerName !== options.controllerName) continue;
+      const conditions = gatewayClassConditions(gatewayClass);
+      gatewayClasses.set(name, retain(this.#gatewayClassStatuses.get(name), conditions));
     }
     const gateways = new Map<string, GatewayStatus>();
     for (const [key, view] of tables.gatewayViews) {
       const programmed = options.programmedGateways?.has(key) ?? false;
-      const status = gatewayStatus(view, attachedCounts, { programmed, usableAddresses: options.usableAddresses });
+      const status = gatewayStatus(view, attachedCounts, { programmed, addresses: options.addressesOf?.(key) });
       gateways.set(key, retain(this.#gatewayStatuses.get(key), status));
     }
     this.#gatewayClassStatuses = gatewayClasses;

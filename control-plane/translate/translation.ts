@@ -42,6 +42,13 @@ export interface Statuses {
   readonly httpRoutes: ReadonlyMap<string, readonly RouteParentStatus[]>;
 }
 
+/** As in status.addresses of a Gateway. */
+export interface GatewayAddress {
+  /** "IPAddress" or "Hostname". */
+  readonly type: string;
+  readonly value: string;
+}
+
 export interface GatewayStatus {
   readonly conditions: readonly Condition[];
   readonly listeners: readonly ListenerStatus[];

@@ -108,7 +108,7 @@ const statusesOf = (...conditions: Condition[]): Statuses => ({
 test("a transition time stays while the condition's status does", (t) => {
   let nowMs = Date.UTC(2026, 0, 1);
   const { state } = loadText(routeWith({}));
-  const maker = new StatusObjects({ controllerName: "a.example/b", gatewayAddresses: [], now: () => nowMs });
+  const maker = new StatusObjects({ controllerName: "a.example/b", addressesOf: () => [], now: () => nowMs });
   const time = (found: Condition): string => {
     const [made] = maker.make(statusesOf(found), state!);
     const [entry] = made!.status["parents"] as {
