@@ -32,6 +32,8 @@ const bindRetryMs = 1000;
 export class GatewayListeners {
   readonly #options: GatewayListenersOptions;
   readonly #listeners = new Map<number, Listener>();
+  /** No snapshot names them any more; their last requests are under way. */
+  readonly #leaving = new Set<Listener>();
   readonly #inherited = new Map<number, Inherited>();
   #wanted: ReadonlySet<number> = new Set();
   /** Ports that could not be bound, and were said to be so. */
@@ -63,7 +65,8 @@ export class GatewayListeners {
     for (const [port, listener] of this.#listeners) {
       if (this.#wanted.has(port)) continue;
       this.#listeners.delete(port);
-      void listener.drain(0, this.#options.drainTimeoutMs);
+      this.#leaving.add(listener);
+      void listener.drain(0, this.#options.drainTimeoutMs).finally(() => this.#leaving.delete(listener));
     }
   }
 
@@ -72,14 +75,15 @@ export class GatewayListeners {
     return Object.fromEntries([...this.#listeners].map(([port, listener]) => [port, listener.port]));
   }
 
+  /** Those that still serve somebody included: a Gateway that is deleted loses its listeners just before its agents end. */
   all(): readonly Listener[] {
-    return [...this.#listeners.values()];
+    return [...this.#listeners.values(), ...this.#leaving];
   }
 
   close(): void {
     this.#closed = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
-    for (const listener of this.#listeners.values()) listener.close();
+    for (const listener of this.all()) listener.close();
     for (const port of this.#inherited.keys()) this.#forget(port);
   }
 

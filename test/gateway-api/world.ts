@@ -144,11 +144,12 @@ export class World {
   }
 
   /** An agent for Gateway shop/`name`; its listener ports must be among `ports`, and resolve when they accept. */
-  async gateway(name: string, ports: readonly number[] = this.ports): Promise<void> {
+  async gateway(name: string, ports: readonly number[] = this.ports): Promise<Agent> {
     const agent = this.#agent("gateway", "shop", { HEDDLE_GATEWAY: `shop/${name}` });
     await agent.start();
     await this.settled();
     for (const port of ports) await this.accepts(port);
+    return agent;
   }
 
   /** Resolves when somebody accepts connections on `port`. */
