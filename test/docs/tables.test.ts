@@ -8,6 +8,7 @@ import { AgentMetrics } from "../../agent/telemetry/agent-metrics.ts";
 import { Family } from "../../agent/telemetry/metric-registry.ts";
 import { watchProcess } from "../../agent/telemetry/process-metrics.ts";
 import { describeConfig } from "../../control-plane/config.ts";
+import { authenticationFailures } from "../../control-plane/discovery/authenticate.ts";
 import { code, read, root, tableUnder } from "./pages.ts";
 
 const setting = /^ {2}(HEDDLE_\w+) +(.*?)(?: \((?:default (.*)|required)\))?$/;
@@ -105,6 +106,11 @@ test("docs/metrics.md lists every metric of the control plane", (t) => {
     rows,
     [...calls].map(([, name]) => name ?? ""),
   );
+});
+
+test("docs/identity.md lists every reason why an agent is refused", (t) => {
+  const rows = tableUnder(read("docs/identity.md"), "Agents").map(([reason]) => code(reason));
+  t.deepEqual(rows.toSorted(), [...authenticationFailures].toSorted());
 });
 
 test("docs/metrics.md names every field of the access log", (t) => {
