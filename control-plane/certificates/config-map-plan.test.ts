@@ -45,6 +45,14 @@ for (const [what, data] of [
   });
 }
 
+test("one whose instance label was taken off gets it back where it is wanted, and is left alone elsewhere", (t) => {
+  const unclaimed = { "app.kubernetes.io/managed-by": "heddle" };
+  const existing = [found("shop", { "ca.crt": "PEM" }, unclaimed), found("far", { "ca.crt": "OLD" }, unclaimed)];
+  const actions = planConfigMaps(new Set(["shop"]), existing, "PEM", own);
+  t.is(actions.length, 1);
+  t.like(actions[0], { kind: "replace", namespace: "shop", body: { metadata: { labels: ours } } });
+});
+
 test("one of ours is kept right where it is not wanted any more, and not deleted: pods still read it", (t) => {
   const existing = [found("left", { "ca.crt": "OLD" }), found("right", { "ca.crt": "PEM" })];
   t.deepEqual(

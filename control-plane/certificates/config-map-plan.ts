@@ -4,7 +4,7 @@
 import type { V1ConfigMap } from "@kubernetes/client-node";
 import { caConfigMapKey, caConfigMapName } from "../../proto/kubernetes.ts";
 import type { ApiObject } from "../kubernetes/object-store.ts";
-import { isOwn, ownLabels } from "./managed-by.ts";
+import { isOwn, isUnclaimed, ownLabels } from "./managed-by.ts";
 
 /** What matters of a ConfigMap of that name. */
 export interface HeldConfigMap {
@@ -51,9 +51,11 @@ export function planConfigMaps(
   for (const held of existing) {
     const { namespace } = held;
     missing.delete(namespace);
-    if (!isOwn(held.labels, instance)) {
+    const isOurs = isOwn(held.labels, instance);
+    const isTaken = !isOurs && wanted.has(namespace) && isUnclaimed(held.labels);
+    if (!isOurs && !isTaken) {
       if (wanted.has(namespace)) actions.push({ kind: "foreign", namespace });
-    } else if (held.bundle !== bundle || held.hasMore) {
+    } else if (isTaken || held.bundle !== bundle || held.hasMore) {
       actions.push({ kind: "replace", namespace, body: configMap(namespace, bundle, instance, held) });
     }
   }
