@@ -123,8 +123,6 @@ export class ClusterControlPlane {
       admin: config.admin,
       health: config.health,
       statusSinks: [this.#statuses],
-      addressesOf: (gateway) => this.#gateways.addressesOf(gateway),
-      gatewayParameterErrors: () => this.#gateways.parameterErrors(),
       logger,
       onState: (state) => this.#onState(state),
       isReady: () => this.#certificates.isReady,

@@ -70,7 +70,7 @@ export class ControlPlane {
   readonly #debounce: Debounce;
   readonly #onTranslate: (state: ClusterState) => void;
   readonly #programmedElsewhere: () => ReadonlySet<string>;
-  readonly #programmed = new ProgrammedGateways();
+  readonly #programmed: ProgrammedGateways;
   readonly #statusObjects: StatusObjects;
   readonly #sinks: readonly StatusSink[];
   readonly #statusListeners = new Set<(changes: readonly StatusChange[]) => void>();
@@ -99,6 +99,7 @@ export class ControlPlane {
       addressesOf: this.#addressesOf,
       now: () => this.#clock.wallMs(),
     });
+    this.#programmed = new ProgrammedGateways({ onMissed: () => this.#debounce.notify(), clock: this.#clock });
     this.#debounce = new Debounce({ run: () => this.#translate(), clock: this.#clock });
     this.discovery = new DiscoveryServer({
       ...(options.discovery ?? loopback),
@@ -165,6 +166,7 @@ export class ControlPlane {
 
   async #close(): Promise<void> {
     this.#debounce.close();
+    this.#programmed.close();
     await this.#source.close();
     await this.discovery.close();
     await Promise.all(this.#sinks.map((sink) => sink.close()));
@@ -178,7 +180,8 @@ export class ControlPlane {
     this.#origin ??= origin;
     this.metrics.sourceUpdates += 1;
     // A source lets edits settle before it tells of them; what processes do comes one by one.
-    const isUrgent = origin.cause !== "overlay" || previous === null || removesEndpoints(previous, state);
+    const isSettled = origin.cause === "start" || origin.cause === "edit" || previous === null;
+    const isUrgent = isSettled || removesEndpoints(previous, state);
     this.#debounce.notify(isUrgent ? "urgent" : "ordinary");
   }
 

@@ -30,6 +30,7 @@ export class ControlPlaneMetrics {
   published(resources: number, origin: StateOrigin | null, nowMs: number): void {
     this.snapshotsPublished += 1;
     this.resources = resources;
-    if (origin?.cause === "edit") this.lastEditSeconds = Math.max(0, nowMs - origin.changedAtMs) / 1000;
+    if (origin?.cause === "edit" || origin?.cause === "watch")
+      this.lastEditSeconds = Math.max(0, nowMs - origin.changedAtMs) / 1000;
   }
 }
