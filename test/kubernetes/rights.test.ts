@@ -19,14 +19,13 @@ const everywhere: Readonly<Record<string, string>> = {
   "/services": "create delete get list patch watch",
   "/serviceaccounts": "create delete get list patch watch",
   "/configmaps": "create get",
-  "/configmaps[heddle-ca]": "delete list patch update watch",
-  "/events": "create patch",
-  "admissionregistration.k8s.io/mutatingwebhookconfigurations[heddle-injector]": "get list patch update watch",
+  "/configmaps[heddle-ca]": "list update watch",
+  "/events": "create",
+  "admissionregistration.k8s.io/mutatingwebhookconfigurations[heddle-injector]": "get list patch watch",
   "apiextensions.k8s.io/customresourcedefinitions": "get list watch",
   "apps/deployments": "create delete get list patch watch",
   "authentication.k8s.io/tokenreviews": "create",
   "discovery.k8s.io/endpointslices": "get list watch",
-  "events.k8s.io/events": "create patch",
   "gateway.networking.k8s.io/gatewayclasses": "get list watch",
   "gateway.networking.k8s.io/gatewayclasses/status": "get patch update",
   "gateway.networking.k8s.io/gateways": "get list watch",
@@ -39,7 +38,7 @@ const everywhere: Readonly<Record<string, string>> = {
 
 const inOwnNamespace: Readonly<Record<string, string>> = {
   "/secrets": "create",
-  "/secrets[heddle-ca-key]": "get list update watch",
+  "/secrets[heddle-ca-key]": "get update",
   "coordination.k8s.io/leases": "create",
   "coordination.k8s.io/leases[heddle-leader]": "get update",
 };
