@@ -16,6 +16,7 @@ import { ControlPlane } from "./control-plane.ts";
 import type { Logger } from "./discovery/logger.ts";
 import { TokenAuthenticator } from "./discovery/token-authenticator.ts";
 import { tokenReview } from "./discovery/token-review.ts";
+import { portFault } from "./gateways/gateway-objects.ts";
 import { GatewayProvisioner } from "./gateways/gateway-provisioner.ts";
 import { defaultInjectionSettings, type InjectionSettings } from "./inject/settings.ts";
 import { LeaderElection } from "./leader/leader-election.ts";
@@ -125,10 +126,12 @@ export class ClusterControlPlane {
       statusSinks: [this.#statuses],
       logger,
       onState: (state) => this.#onState(state),
-      isReady: () => this.#certificates.isReady,
+      isReady: () => this.#certificates.isReady && (this.#webhook?.isReady ?? true),
       programmedElsewhere: () => this.#others.programmed,
       addressesOf: (gateway) => this.#gateways.addressesOf(gateway),
       gatewayParameterErrors: () => this.#gateways.parameterErrors(),
+      portFault,
+      gatewayObstacles: () => this.#gateways.problems(),
       cluster: { isLeader, injections, statuses: this.#statuses.counts },
     });
   }

@@ -1,6 +1,7 @@
 // The composition root of the control plane: source -> debounce -> translation -> snapshot -> agents, and statuses to
 // their sinks. Owns the order of start and close and the numbers about itself; every step's rules are the step's.
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { AdminServer } from "./admin/server.ts";
 import type { AdminView, ClusterView } from "./admin/view.ts";
 import { type Clock, systemClock } from "./discovery/clock.ts";
@@ -15,6 +16,7 @@ import type { ClusterState } from "./source/cluster-state.ts";
 import { type Problem, type Source, type StateOrigin, formatProblem } from "./source/source.ts";
 import { type StatusChange, changedConditions } from "./status/status-changes.ts";
 import { type StatusObject, type StatusSink, StatusObjects } from "./status/status-object.ts";
+import type { PortFault } from "./translate/gateway-view.ts";
 import { Translator } from "./translate/translate.ts";
 import type { GatewayAddress, Statuses } from "./translate/translation.ts";
 
@@ -37,6 +39,10 @@ export interface ControlPlaneOptions {
   readonly addressesOf?: (gateway: string) => readonly GatewayAddress[];
   /** "namespace/name" of Gateways whose infrastructure.parametersRef is of no use -> why. */
   readonly gatewayParameterErrors?: () => ReadonlyMap<string, string>;
+  /** Ports that gateways cannot bind. */
+  readonly portFault?: PortFault;
+  /** "namespace/name" of Gateways that nothing can be made for to serve them -> why. */
+  readonly gatewayObstacles?: () => ReadonlyMap<string, { readonly reason: string; readonly message: string }>;
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly limits?: DiscoveryServerOptions["limits"];
@@ -65,6 +71,8 @@ export class ControlPlane {
   readonly #controllerName: string;
   readonly #addressesOf: (gateway: string) => readonly GatewayAddress[];
   readonly #parameterErrors: () => ReadonlyMap<string, string>;
+  readonly #portFault: PortFault | undefined;
+  readonly #obstacles: NonNullable<ControlPlaneOptions["gatewayObstacles"]>;
   readonly #translator = new Translator();
   readonly #snapshots: SnapshotBuilder;
   readonly #debounce: Debounce;
@@ -89,6 +97,8 @@ export class ControlPlane {
     this.#controllerName = options.controllerName ?? defaultControllerName;
     this.#addressesOf = options.addressesOf ?? (() => [{ type: "IPAddress", value: "127.0.0.1" }]);
     this.#parameterErrors = options.gatewayParameterErrors ?? (() => new Map());
+    this.#portFault = options.portFault;
+    this.#obstacles = options.gatewayObstacles ?? (() => new Map());
     this.#sinks = options.statusSinks ?? [];
     this.#onTranslate = options.onState ?? (() => {});
     this.#programmedElsewhere = options.programmedElsewhere ?? (() => new Set());
@@ -109,6 +119,7 @@ export class ControlPlane {
       ...(options.limits && { limits: options.limits }),
     });
     const view: AdminView = {
+      version: packageVersion(),
       discovery: this.discovery,
       metrics: this.metrics,
       problems: () => this.#source.problems(),
@@ -212,6 +223,8 @@ export class ControlPlane {
         programmedGateways: this.#programmed.gateways.union(this.#programmedElsewhere()),
         addressesOf: this.#addressesOf,
         gatewayParameterErrors: this.#parameterErrors(),
+        gatewayObstacles: this.#obstacles(),
+        ...(this.#portFault && { portFault: this.#portFault }),
       });
       const result = this.#snapshots.build(translation);
       this.metrics.observeTranslation((this.#clock.monotonicMs() - startMs) / 1000);
@@ -242,4 +255,9 @@ export class ControlPlane {
     for (const sink of this.#sinks) sink.write(this.#objects);
     if (changes.length > 0) for (const listener of this.#statusListeners) listener(changes);
   }
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
 }

@@ -10,14 +10,14 @@ export type Page =
   | { readonly ok: false; readonly status: number; readonly message: string };
 
 /** Every connected agent: what it was sent, what it acknowledged, what it refused. */
-export function agentsPage({ discovery }: AdminView): Page {
+export function agentsPage({ discovery, version }: AdminView): Page {
   const agents = discovery.connectedAgents().map(({ withheld, connectedAtMs, lastNack, ...agent }) => ({
     ...agent,
     connectedAt: new Date(connectedAtMs).toISOString(),
     lastNack: lastNack === null ? null : { ...lastNack, at: new Date(lastNack.atMs).toISOString() },
     withheld: Object.fromEntries(withheld),
   }));
-  return { ok: true, value: { generation: discovery.snapshot?.generation ?? "", agents } };
+  return { ok: true, value: { version, generation: discovery.snapshot?.generation ?? "", agents } };
 }
 
 /**

@@ -6,6 +6,8 @@ import type { WebhookMetrics } from "../webhook/metrics.ts";
 import type { StatusObject } from "../status/status-object.ts";
 
 export interface AdminView {
+  /** Of this program. */
+  readonly version: string;
   readonly discovery: Pick<
     DiscoveryServer,
     "snapshot" | "connectedAgents" | "stats" | "statsLosses" | "metrics" | "pushQueueLength"

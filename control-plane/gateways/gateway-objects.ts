@@ -191,7 +191,7 @@ function deploymentSpec(
           whenUnsatisfiable: "ScheduleAnyway",
           labelSelector: { matchLabels: selector },
         })),
-        containers: [container(gateway, metadata.name, parameters, settings)],
+        containers: [container(gateway, parameters, settings)],
         volumes: [
           { name: "ca", configMap: { name: caConfigMapName, items: [{ key: caConfigMapKey, path: caConfigMapKey }] } },
           {
@@ -217,7 +217,6 @@ function deploymentSpec(
 
 function container(
   gateway: Gateway,
-  serviceName: string,
   parameters: GatewayParameters,
   settings: GatewaySettings,
 ): unknown {
@@ -240,7 +239,6 @@ function container(
       { name: "HEDDLE_BIND_ADDRESS", value: settings.bindAddress },
       { name: "HEDDLE_HEALTH_ADDRESS", value: `${bracketed(settings.bindAddress)}:${agentPorts.health}` },
       { name: "HEDDLE_PRIVILEGED_PORT_OFFSET", value: String(privilegedPortOffset) },
-      { name: "HEDDLE_SERVICE_NAME", value: serviceName },
       ...(parameters.logLevel === undefined ? [] : [{ name: "HEDDLE_LOG_LEVEL", value: parameters.logLevel }]),
       ...tracingVariables(parameters, settings),
     ],

@@ -10,6 +10,10 @@ export interface GatewayRuntime {
   readonly programmed: boolean;
   /** Where it can be reached, so what spec.addresses may ask for; undefined when that is not to be judged. */
   readonly addresses: readonly GatewayAddress[] | undefined;
+  /** Why its parameters are of no use. What runs goes on as it was: a slip in a ConfigMap must not end traffic. */
+  readonly parameterError: string | undefined;
+  /** Why there is nothing that could serve it. */
+  readonly obstacle: Problem | undefined;
 }
 
 /**
@@ -39,7 +43,7 @@ export function gatewayStatus(
   const notProgrammed = whyNotProgrammed(view, runtime);
   return {
     conditions: [
-      acceptedCondition(view, generation),
+      acceptedCondition(view, runtime, generation),
       notProgrammed === null
         ? condition("Programmed", "True", "Programmed", "An agent serves the Gateway", generation)
         : condition("Programmed", "False", notProgrammed.reason, notProgrammed.message, generation),
@@ -50,9 +54,11 @@ export function gatewayStatus(
   };
 }
 
-function acceptedCondition(view: GatewayView, generation: number): Condition {
+function acceptedCondition(view: GatewayView, { parameterError }: GatewayRuntime, generation: number): Condition {
   if (view.refused !== null)
     return condition("Accepted", "False", view.refused.reason, view.refused.message, generation);
+  if (parameterError !== undefined)
+    return condition("Accepted", "False", "InvalidParameters", parameterError, generation);
   const invalid = view.listeners.filter(
     ({ notAccepted, invalidKinds }) => notAccepted !== null || invalidKinds !== null,
   );
@@ -63,9 +69,11 @@ function acceptedCondition(view: GatewayView, generation: number): Condition {
   return condition("Accepted", anyAccepted ? "True" : "False", "ListenersNotValid", message, generation);
 }
 
-function whyNotProgrammed(view: GatewayView, { programmed, addresses }: GatewayRuntime): Problem | null {
+function whyNotProgrammed(view: GatewayView, runtime: GatewayRuntime): Problem | null {
+  const { programmed, addresses, obstacle } = runtime;
   if (view.refused !== null) return { reason: "Invalid", message: view.refused.message };
   if (servedListeners(view).length === 0) return { reason: "Invalid", message: "No listener can be served" };
+  if (!programmed && obstacle !== undefined) return obstacle;
   if (addresses?.length === 0) return { reason: "AddressNotAssigned", message: "The Gateway has no address yet" };
   const unusable = view.gateway.addresses.filter(
     ({ value }) => value !== "" && addresses !== undefined && !addresses.some((address) => address.value === value),

@@ -40,10 +40,13 @@ const portUses = new Map([
 
 const addressTypes = new Set(["IPAddress", "Hostname"]);
 
+/** Why agents cannot bind a listener's port; null when they can. */
+export type PortFault = (port: number) => string | null;
+
 /** Judges every listener of one Gateway. Never throws: what cannot be served says so. */
-export function viewGateway(gateway: Gateway): GatewayView {
+export function viewGateway(gateway: Gateway, portFault: PortFault = () => null): GatewayView {
   const key = `${gateway.meta.namespace}/${gateway.meta.name}`;
-  const listeners = gateway.listeners.map((listener) => viewListener(key, listener, gateway.listeners));
+  const listeners = gateway.listeners.map((listener) => viewListener(key, listener, gateway.listeners, portFault));
   return { gateway, key, listeners, refused: refusalOf(gateway) };
 }
 
@@ -52,7 +55,12 @@ export function isServed(view: ListenerView): boolean {
   return view.notAccepted === null && view.supportedKinds.length > 0;
 }
 
-function viewListener(gateway: string, listener: GatewayListener, all: readonly GatewayListener[]): ListenerView {
+function viewListener(
+  gateway: string,
+  listener: GatewayListener,
+  all: readonly GatewayListener[],
+  portFault: PortFault,
+): ListenerView {
   const resourceName = `${gateway}/${listener.name}`;
   const hostname = normalizeHostname(listener.hostname);
   const conflict = conflictOf(listener, all);
@@ -70,7 +78,9 @@ function viewListener(gateway: string, listener: GatewayListener, all: readonly 
           reason: "InvalidRouteKinds",
           message: `allowedRoutes.kinds names ${invalid.map((kind) => `${kind.group}/${kind.kind}`).join(", ")}; only ${gatewayGroup}/HTTPRoute is supported`,
         };
-  return { resourceName, listener, hostname, supportedKinds, notAccepted: conflict, conflict, invalidKinds };
+  const fault = portFault(listener.port);
+  const notAccepted = conflict ?? (fault === null ? null : { reason: "PortUnavailable", message: fault });
+  return { resourceName, listener, hostname, supportedKinds, notAccepted, conflict, invalidKinds };
 }
 
 function isHttpRoute(kind: { readonly group: string; readonly kind: string }): boolean {

@@ -254,7 +254,7 @@ test("K1 G.3 Programmed follows what agents acknowledged and whether the address
   t.is(programmed({ acknowledged: true, usable: "" })["Programmed"], "False/AddressNotAssigned");
 });
 
-test("G.3 a Gateway whose parameters are of no use is refused and serves nothing, until they are mended", (t) => {
+test("G.3 a Gateway whose parameters are of no use is not accepted; what it serves goes on", (t) => {
   const translator = new Translator();
   const state = makeState(
     edge,
@@ -269,7 +269,7 @@ test("G.3 a Gateway whose parameters are of no use is refused and serves nothing
   const served = translated(null);
   t.is(served.gateways.get("apps/edge")?.length, 1);
   const refused = translated("there is no ConfigMap edge-parameters");
-  t.deepEqual(refused.gateways.get("apps/edge"), []);
+  t.deepEqual(refused.gateways, served.gateways);
   t.like(refused.statuses.gateways.get("apps/edge")?.conditions, {
     0: {
       type: "Accepted",
@@ -277,10 +277,32 @@ test("G.3 a Gateway whose parameters are of no use is refused and serves nothing
       reason: "InvalidParameters",
       message: "there is no ConfigMap edge-parameters",
     },
-    1: { type: "Programmed", status: "False", reason: "Invalid" },
+    1: { type: "Programmed", status: "True" },
   });
   t.is(translated("there is no ConfigMap edge-parameters").routes, refused.routes);
   t.deepEqual(translated(null).statuses, served.statuses);
+});
+
+test("G.3 a Gateway that nothing can be made for says why, until an agent serves it", (t) => {
+  const gatewayObstacles = new Map([["apps/edge", { reason: "Invalid", message: "no room" }]]);
+  const programmed = (gateways: readonly string[]) =>
+    new Translator()
+      .translate(makeState(edge), { controllerName, gatewayObstacles, programmedGateways: new Set(gateways) })
+      .statuses.gateways.get("apps/edge")?.conditions[1];
+  t.like(programmed([]), { type: "Programmed", status: "False", reason: "Invalid", message: "no room" });
+  t.like(programmed(["apps/edge"]), { type: "Programmed", status: "True" });
+});
+
+test("G.4 a listener whose port cannot be bound is not accepted, and says why", (t) => {
+  const portFault = (port: number) => (port === edge.listeners[0]?.port ? "taken" : null);
+  const { gateways, statuses } = new Translator().translate(makeState(edge), { controllerName, portFault });
+  t.deepEqual(gateways.get("apps/edge"), []);
+  t.like(statuses.gateways.get("apps/edge")?.listeners[0]?.conditions[0], {
+    type: "Accepted",
+    status: "False",
+    reason: "PortUnavailable",
+    message: "taken",
+  });
 });
 
 test("G.2 a GatewayClass with parameters is told where parameters go; its Gateways are served", (t) => {

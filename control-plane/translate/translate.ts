@@ -4,7 +4,7 @@
 import type { Listener, Route, RouteConfiguration, Workload } from "../../proto/messages.ts";
 import type { ClusterState, Gateway, HttpRoute, Pod } from "../source/cluster-state.ts";
 import { gatewayClassConditions, gatewayStatus, servedListeners } from "./gateway-status.ts";
-import { type GatewayView, viewGateway } from "./gateway-view.ts";
+import { type GatewayView, type PortFault, viewGateway } from "./gateway-view.ts";
 import { type AttachedRoute, orderRoutes } from "./precedence.ts";
 import { groupBy, retain, sameElements, sameMap } from "./retain.ts";
 import { type TranslatedRoute, translateRoute } from "./route.ts";
@@ -29,6 +29,10 @@ export interface TranslateOptions {
   readonly addressesOf?: (gateway: string) => readonly GatewayAddress[];
   /** "namespace/name" of Gateways whose infrastructure.parametersRef is of no use -> why. */
   readonly gatewayParameterErrors?: ReadonlyMap<string, string>;
+  /** Ports that agents cannot bind; the same function for a Translator's life. */
+  readonly portFault?: PortFault;
+  /** "namespace/name" of Gateways that nothing can be made for to serve them -> why. */
+  readonly gatewayObstacles?: ReadonlyMap<string, { readonly reason: string; readonly message: string }>;
 }
 
 /** What all HTTPRoutes together come to. */
@@ -49,7 +53,6 @@ interface OrderedRoutes {
 /** Keep one per source: its memory is one translation deep. */
 export class Translator {
   readonly #gatewayViews = new ResultCache<Gateway, GatewayView>();
-  readonly #refusedViews = new Map<string, { readonly from: GatewayView; readonly view: GatewayView }>();
   readonly #routeResults = new ResultCache<HttpRoute, TranslatedRoute>();
   readonly #workloadResults = new ResultCache<Pod, Workload | null>();
   readonly #clusters = new ClusterTranslator();
@@ -89,13 +92,10 @@ export class Translator {
     const views = new Map<string, GatewayView>();
     for (const [key, gateway] of state.gateways) {
       if (state.gatewayClasses.get(gateway.gatewayClassName)?.controllerName !== options.controllerName) continue;
-      const view = this.#gatewayViews.get(key, gateway, this.#round, () => viewGateway(gateway));
-      const message = options.gatewayParameterErrors?.get(key);
-      views.set(key, message === undefined || view.refused !== null ? view : this.#refuse(view, message));
+      const view = this.#gatewayViews.get(key, gateway, this.#round, () => viewGateway(gateway, options.portFault));
+      views.set(key, view);
     }
     this.#gatewayViews.sweep();
-    for (const key of this.#refusedViews.keys())
-      if (options.gatewayParameterErrors?.has(key) !== true) this.#refusedViews.delete(key);
     const grants = state.referenceGrants.values();
     const slices = state.endpointSlices.values();
     this.#round = nextRound(this.#round, {
@@ -113,15 +113,6 @@ export class Translator {
       ),
     });
     return this.#round;
-  }
-
-  /** The view of a Gateway whose parameters are wrong, the same one as long as it and what is wrong are. */
-  #refuse(view: GatewayView, message: string): GatewayView {
-    const known = this.#refusedViews.get(view.key);
-    if (known?.from === view && known.view.refused?.message === message) return known.view;
-    const refused = { ...view, refused: { reason: "InvalidParameters", message } };
-    this.#refusedViews.set(view.key, { from: view, view: refused });
-    return refused;
   }
 
   #translateRoutes(httpRoutes: ClusterState["httpRoutes"], round: Round): TranslatedRoutes {
@@ -219,8 +210,12 @@ export class Translator {
     }
     const gateways = new Map<string, GatewayStatus>();
     for (const [key, view] of tables.gatewayViews) {
-      const programmed = options.programmedGateways?.has(key) ?? false;
-      const status = gatewayStatus(view, attachedCounts, { programmed, addresses: options.addressesOf?.(key) });
+      const status = gatewayStatus(view, attachedCounts, {
+        programmed: options.programmedGateways?.has(key) ?? false,
+        addresses: options.addressesOf?.(key),
+        parameterError: options.gatewayParameterErrors?.get(key),
+        obstacle: options.gatewayObstacles?.get(key),
+      });
       gateways.set(key, retain(this.#gatewayStatuses.get(key), status));
     }
     this.#gatewayClassStatuses = gatewayClasses;

@@ -55,7 +55,7 @@ test("it says its ports in one JSON line, is ready, and ends with 0 on a signal"
 test("a wrong configuration ends with 2, every mistake at once, and the right usage", async (t) => {
   const { output, exited } = run(t, { HEDDLE_SOURCE: "cluster", HEDDLE_ADMIN_ADDRESS: "here" });
   t.is(await exited, 2);
-  t.true(output().includes('HEDDLE_SOURCE: expected folder:DIR, got "cluster"'), output());
+  t.true(output().includes('HEDDLE_SOURCE: expected folder:DIR or kubernetes, got "cluster"'), output());
   t.true(output().includes("HEDDLE_ADMIN_ADDRESS: expected ADDRESS:PORT"), output());
   t.true(output().includes(describeConfig()));
 });
@@ -77,6 +77,13 @@ test("configuration: defaults, addresses, and a word about what is misspelt", (t
       controllerName: "heddle.dev/gateway-controller",
       discovery: { host: "127.0.0.1", port: 15_010 },
       admin: { host: "::1", port: 0 },
+      health: null,
+      webhook: null,
+      podName: "",
+      image: "",
+      imagePullPolicy: "IfNotPresent",
+      otlpEndpoint: "",
+      traceSampling: "1",
       statusFolder: null,
       logLevel: "info",
       logFormat: "json",
@@ -94,6 +101,13 @@ for (const [name, value] of [
   ["HEDDLE_ADMIN_ADDRESS", "[127.0.0.1]:80"],
   ["HEDDLE_LOG_LEVEL", "loud"],
   ["HEDDLE_LOG_FORMAT", "xml"],
+  ["HEDDLE_HEALTH_ADDRESS", "15015"],
+  ["HEDDLE_WEBHOOK_ADDRESS", "https://x"],
+  ["HEDDLE_POD_NAME", "A_B"],
+  ["HEDDLE_IMAGE", "a b"],
+  ["HEDDLE_IMAGE_PULL_POLICY", "Sometimes"],
+  ["HEDDLE_OTLP_ENDPOINT", "jaeger:4317"],
+  ["HEDDLE_TRACE_SAMPLING", "2"],
 ] as const)
   test(`configuration: ${name}=${value} is refused by name`, (t) => {
     const read = readConfig({ HEDDLE_SOURCE: "folder:x", [name]: value });
