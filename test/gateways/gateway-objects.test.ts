@@ -84,7 +84,7 @@ test("the environment of the agent is one that the agent takes", (t) => {
   const { config } = parsed;
   t.is(config.gateway, "shop/edge");
   t.is(config.logLevel, "debug");
-  t.is(config.serviceName, "edge-heddle");
+  t.is(config.serviceName, "", "spans have the Gateway's own name, as on one machine");
   t.is(config.stateDirectory, "/var/lib/heddle");
   t.is(config.tracing.kind === "on" && config.tracing.config.ratio, 0.25);
   t.is(config.tracing.kind === "on" && config.tracing.config.protocol, "grpc");
