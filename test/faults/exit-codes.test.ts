@@ -80,6 +80,23 @@ test.serial("an agent ends with 0 on SIGTERM and on SIGINT, with no control plan
   }
 });
 
+test.serial("an agent that is told to stop while it loads ends at once", async (t) => {
+  // As process 1 of a container it would never hear of a signal that comes before its handler.
+  const stopWhileLoading = `import { registerHooks } from "node:module";
+    registerHooks({
+      load(url, context, next) {
+        if (url.endsWith("/agent/agent.ts")) process.kill(process.pid, "SIGTERM");
+        return next(url, context);
+      },
+    });`;
+  const agent = run(t, "agent/main.ts", {
+    ...agentSettings,
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(stopWhileLoading)}`,
+  });
+  const { code, signal } = await agent.exited;
+  t.deepEqual({ code, signal }, { code: 0, signal: null }, agent.output);
+});
+
 for (const [name, other] of [
   ["HEDDLE_DISCOVERY_ADDRESS", "HEDDLE_ADMIN_ADDRESS"],
   ["HEDDLE_ADMIN_ADDRESS", "HEDDLE_DISCOVERY_ADDRESS"],
