@@ -1,17 +1,26 @@
 // The first reader of an accepted connection: keeps what comes until it is clear what the client speaks and what the
 // connection is for, then hands both over. What bytes mean is protocol-detection.ts's; whom they go to is the listener's.
 //
-//   undecided --decide()--> detecting --protocol clear, or silence--> handed over
+//   undecided --decide()--> detecting --protocol clear--> handed over
 //   undecided --end--> undecided: its destination may be a server that talks first
-//   detecting --end--> handed over as opaque where the server may talk first, else abandoned
+//   detecting --silence, nothing said--> listening: the destination is dialled, and whoever speaks first decides
+//   detecting, listening --silence after a few letters--> handed over as opaque
+//   listening --protocol clear--> handed over; --serverSpoke(), or a while after serverFailed()--> handed over as opaque
+//   detecting, listening --end--> handed over as opaque where the server may talk first, else abandoned
 //   undecided, detecting --deadline--> abandoned
 import type { ByteReader, ByteStream } from "../transport/byte-stream.ts";
 import type { Deadlined } from "../transport/deadlines.ts";
 import type { DetectedProtocol } from "./protocol-detection.ts";
 import { detectProtocol } from "./protocol-detection.ts";
 
-/** Silence after which a client is taken to wait for the server (DESIGN: protocol detection). */
-const detectionTimeoutMs = 100;
+/**
+ * Silence after which a client may be waiting for the server. Between two injected pods it passes twice, and people notice
+ * from 200 ms; a client that was only slow costs a dial in vain.
+ */
+const silenceMs = 50;
+
+/** How long a client may still turn out to speak HTTP, whose routes lead elsewhere, when its destination cannot be reached. */
+const failureGraceMs = 1000;
 
 /** What a client may send before it is known where its connection belongs. */
 const maxUndecidedBytes = 64 * 1024;
@@ -19,6 +28,8 @@ const maxUndecidedBytes = 64 * 1024;
 export interface DetectionOwner<Purpose> {
   /** Takes the stream over, with the bytes that have come. False stops reading. Comes at most once. */
   onDetected(protocol: DetectedProtocol, bytes: Buffer, purpose: Purpose): boolean;
+  /** The client says nothing: it is time to hear whether the server does, and to tell by `serverSpoke()`. At most once. */
+  onSilence(purpose: Purpose): void;
   /** The connection is gone before or, if nobody else reads it since, after it was handed over. */
   onGone(): void;
 }
@@ -40,6 +51,7 @@ export class Detection<Purpose extends Detectable> implements ByteReader, Deadli
   #bytes: Buffer = nothing;
   #silence: NodeJS.Timeout | null = null;
   #handedOver = false;
+  #listening = false;
   /** The client ended before the purpose was known. */
   #ended = false;
 
@@ -59,8 +71,33 @@ export class Detection<Purpose extends Detectable> implements ByteReader, Deadli
     if (this.#ended) {
       this.#passOnEnd(purpose);
     } else if (!this.#handedOver && purpose.serverMayTalkFirst) {
-      this.#silence = setTimeout(() => this.#handOver("opaque"), detectionTimeoutMs);
+      this.#awaitSilence(purpose);
     }
+  }
+
+  /** The destination had the first word, or its last: the connection is opaque. */
+  serverSpoke(): void {
+    this.#handOver("opaque");
+  }
+
+  /** The destination cannot be reached. */
+  serverFailed(): void {
+    if (this.#handedOver || this.#silence !== null) return;
+    this.#silence = setTimeout(() => this.#handOver("opaque"), failureGraceMs);
+  }
+
+  #awaitSilence(purpose: Purpose): void {
+    this.#silence = setTimeout(() => {
+      this.#silence = null;
+      if (this.#bytes.length > 0) {
+        this.#handOver("opaque");
+        return;
+      }
+      // From here the connection lasts as long as its two ends want.
+      this.deadlineMs = Infinity;
+      this.#listening = true;
+      this.#owner.onSilence(purpose);
+    }, silenceMs);
   }
 
   onBytes(bytes: Buffer, start: number, end: number): boolean {
@@ -74,7 +111,9 @@ export class Detection<Purpose extends Detectable> implements ByteReader, Deadli
     const whole = this.#bytes.length === 0 ? fresh : Buffer.concat([this.#bytes, fresh]);
     const protocol = detectProtocol(whole, 0, whole.length);
     this.#bytes = protocol === null && whole === fresh ? Buffer.from(fresh) : whole;
-    return protocol === null || this.#handOver(protocol);
+    if (protocol !== null) return this.#handOver(protocol);
+    if (this.#listening && this.#silence === null) this.#awaitSilence(this.#purpose);
+    return true;
   }
 
   #judge(): boolean {

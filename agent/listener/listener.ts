@@ -13,7 +13,7 @@ import type { Direction } from "../proxy/direction.ts";
 import { Exchange } from "../proxy/exchange.ts";
 import type { ProxyContext } from "../proxy/proxy-context.ts";
 import type { RelayTarget } from "../tcp/relay.ts";
-import { relay } from "../tcp/relay.ts";
+import { RelayDial } from "../tcp/relay.ts";
 import type { TcpHandle } from "../transport/byte-stream.ts";
 import { ByteStream } from "../transport/byte-stream.ts";
 import { acceptHandles } from "./accept.ts";
@@ -167,10 +167,23 @@ export class Listener {
   #accept(handle: TcpHandle): void {
     const { context, name, accept, maxConnections } = this.#options;
     const deadlineMs = context.now() + this.#downstream.headTimeoutMs;
+    let dialled: RelayDial | null = null;
     const detection: Detection<Accepted> = new Detection<Accepted>(
       {
-        onDetected: (protocol, bytes, accepted) => this.#dispatch(stream, detection, protocol, bytes, accepted),
+        onDetected: (protocol, bytes, accepted) =>
+          this.#dispatch(stream, detection, protocol, bytes, accepted, dialled),
+        onSilence: ({ relayTo }) => {
+          if (relayTo === null) return;
+          dialled = new RelayDial(relayTo, {
+            onSpoke: () => detection.serverSpoke(),
+            onFailed: () => {
+              dialled = null;
+              detection.serverFailed();
+            },
+          });
+        },
         onGone: () => {
+          dialled?.abandon();
           context.deadlines.delete(detection);
           this.#forget(stream);
         },
@@ -200,6 +213,7 @@ export class Listener {
     protocol: DetectedProtocol,
     bytes: Buffer,
     accepted: Accepted,
+    dialled: RelayDial | null,
   ): boolean {
     const { deadlines, now } = this.#options.context;
     if (protocol === "http2" && accepted.relayTo === null) {
@@ -208,7 +222,10 @@ export class Listener {
       return true;
     }
     deadlines.delete(detection);
-    if (protocol !== "http1" && accepted.relayTo !== null) return this.#relay(stream, bytes, accepted.relayTo);
+    if (protocol !== "http1" && accepted.relayTo !== null) {
+      return this.#relay(stream, bytes, dialled ?? new RelayDial(accepted.relayTo));
+    }
+    dialled?.abandon();
     return this.#serve(stream, bytes, accepted.direction);
   }
 
@@ -223,10 +240,9 @@ export class Listener {
     return connection.onBytes(bytes, 0, bytes.length);
   }
 
-  #relay(stream: ByteStream, bytes: Buffer, target: RelayTarget): boolean {
+  #relay(stream: ByteStream, bytes: Buffer, dialled: RelayDial): boolean {
     this.#options.context.metrics.passthroughConnections.value++;
-    relay(stream, bytes, target, () => this.#forget(stream));
-    return false;
+    return dialled.join(stream, bytes, () => this.#forget(stream));
   }
 
   #forget(stream: ByteStream): void {

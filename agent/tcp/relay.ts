@@ -12,59 +12,117 @@ export interface RelayTarget {
 /** Longer than an application may expect: what is relayed must not fail where it would not have failed without us. */
 const connectTimeoutMs = 10_000;
 
-/** Bytes that have come from the client already, valid during the call, are sent first. Calls `onClosed` once, when both sides are gone. */
-export function relay(client: ByteStream, first: Buffer, target: RelayTarget, onClosed: () => void): void {
-  let open = 2;
-  const kept = Buffer.copyBytesFrom(first);
-  const closed = (): void => {
-    if (--open === 0) onClosed();
-  };
-  const late = setTimeout(() => {
-    client.reset();
-    server.destroy();
-  }, connectTimeoutMs);
-  const connecting = new Side(
-    () => client,
-    () => {
-      clearTimeout(late);
-      closed();
-    },
-  );
-  const server: ByteStream = ByteStream.dial(target, connecting, () => {
-    clearTimeout(late);
-    client.resume();
-  });
-  // Before the dial is through, because an end of the client may come before that too.
-  if (kept.length > 0) server.writeOwned(kept);
-  client.reader = new Side(() => server, closed);
-  client.pause();
+/** Who dialled for a client that may still turn out to want something else. */
+export interface RelayDialOwner {
+  /** The destination has something for the client, be it its end: join, or abandon, before this returns. */
+  onSpoke(): void;
+  /** There is no connection. Nothing more comes. */
+  onFailed(): void;
 }
 
-class Side implements ByteReader {
-  readonly #other: () => ByteStream;
+/** A connection to a destination, under way or made: joined to a client, at once or later, or abandoned. */
+export class RelayDial implements ByteReader {
+  readonly #server: ByteStream;
+  readonly #late: NodeJS.Timeout;
+  readonly #owner: RelayDialOwner | null;
+  #connected = false;
+  #client: ByteStream | null = null;
+  #abandoned = false;
+  #onClosed: (() => void) | null = null;
+
+  /** Without an owner it has to be joined at once. */
+  constructor(target: RelayTarget, owner: RelayDialOwner | null = null) {
+    this.#owner = owner;
+    this.#late = setTimeout(() => {
+      this.#client?.reset();
+      this.#server.reset();
+    }, connectTimeoutMs);
+    this.#server = ByteStream.dial(target, this, () => {
+      clearTimeout(this.#late);
+      this.#connected = true;
+      this.#client?.resume();
+    });
+  }
+
+  /**
+   * Bytes that have come from the client already, valid during the call, are sent first. Calls `onClosed` once, when both
+   * sides are gone. False: the client is not read until the dial is through.
+   */
+  join(client: ByteStream, first: Buffer, onClosed: () => void): boolean {
+    let open = 2;
+    this.#onClosed = (): void => {
+      if (--open === 0) onClosed();
+    };
+    this.#client = client;
+    // Before the dial is through, because an end of the client may come before that too.
+    if (first.length > 0) this.#server.writeOwned(Buffer.copyBytesFrom(first));
+    client.reader = new ClientSide(this.#server, this.#onClosed);
+    if (!this.#connected) client.pause();
+    return this.#connected;
+  }
+
+  /** The client wants something else. */
+  abandon(): void {
+    this.#abandoned = true;
+    clearTimeout(this.#late);
+    this.#server.destroy();
+  }
+
+  /** The client that is joined, at the latest now. */
+  #speak(): ByteStream | null {
+    if (this.#client === null && !this.#abandoned) this.#owner?.onSpoke();
+    return this.#client;
+  }
+
+  onBytes(bytes: Buffer, start: number, end: number): boolean {
+    return this.#speak()?.writeBytes(bytes, start, end) ?? false;
+  }
+
+  onEnd(): void {
+    this.#speak()?.end();
+  }
+
+  onDrain(): void {
+    this.#client?.resume();
+  }
+
+  onClose(error: Error | null): void {
+    clearTimeout(this.#late);
+    if (!this.#connected && this.#client === null) {
+      if (!this.#abandoned) this.#owner?.onFailed();
+      return;
+    }
+    const client = this.#speak();
+    if (error === null) client?.finish();
+    else client?.reset();
+    this.#onClosed?.();
+  }
+}
+
+class ClientSide implements ByteReader {
+  readonly #server: ByteStream;
   readonly #closed: () => void;
 
-  constructor(other: () => ByteStream, closed: () => void) {
-    this.#other = other;
+  constructor(server: ByteStream, closed: () => void) {
+    this.#server = server;
     this.#closed = closed;
   }
 
   onBytes(bytes: Buffer, start: number, end: number): boolean {
-    return this.#other().writeBytes(bytes, start, end);
+    return this.#server.writeBytes(bytes, start, end);
   }
 
   onEnd(): void {
-    this.#other().end();
+    this.#server.end();
   }
 
   onDrain(): void {
-    this.#other().resume();
+    this.#server.resume();
   }
 
   onClose(error: Error | null): void {
-    const other = this.#other();
-    if (error === null) other.finish();
-    else other.reset();
+    if (error === null) this.#server.finish();
+    else this.#server.reset();
     this.#closed();
   }
 }

@@ -111,7 +111,7 @@ test("bytes that are no HTTP are relayed, both ways, ends included", async (t) =
   t.is(sidecar.context.metrics.passthroughConnections.value, 1);
 });
 
-test("a silent client gets the server's first word after 100 ms", async (t) => {
+test("a silent client gets the server's first word", async (t) => {
   const application = await startRawServer(t, (socket) => {
     socket.write("220 ready\r\n");
     socket.on("data", (bytes: Buffer) => socket.write(bytes));
@@ -121,7 +121,7 @@ test("a silent client gets the server's first word after 100 ms", async (t) => {
   const client = await RawClient.connect(t, sidecar.inbound);
   await client.until(() => client.received === "220 ready\r\n");
   const tookMs = performance.now() - startedMs;
-  t.true(tookMs >= 95, `${tookMs} ms`);
+  t.true(tookMs >= 45, `${tookMs} ms`);
   // What looks like HTTP afterwards is the other protocol's all the same.
   client.write("GET / is not HTTP here\r\n");
   await client.until(() => client.received.endsWith("GET / is not HTTP here\r\n"));
