@@ -1,5 +1,6 @@
 // When to try again. Full jitter: anything from nothing to a limit that doubles with every failure, so that agents
-// which lost the same control plane do not come back in step. And which gRPC statuses are worth trying again soon.
+// which lost the same control plane do not come back in step. The first few attempts come in quick succession: behind a
+// Service's address each may meet another replica. And which gRPC statuses are worth trying again soon.
 import { status } from "@grpc/grpc-js";
 
 export interface BackoffOptions {
@@ -9,6 +10,9 @@ export interface BackoffOptions {
   readonly random: () => number;
 }
 
+/** Failures before the limit doubles. */
+const quickAttempts = 3;
+
 export class Backoff {
   readonly #options: BackoffOptions;
   #failures = 0;
@@ -17,11 +21,17 @@ export class Backoff {
     this.#options = options;
   }
 
+  /** Since the last reset. */
+  get failures(): number {
+    return this.#failures;
+  }
+
   /** Delay before the next attempt. */
   nextDelayMs(): number {
     const { initialMs, maxMs, random } = this.#options;
-    const limitMs = Math.min(maxMs, initialMs * 2 ** Math.min(this.#failures, 30));
     this.#failures += 1;
+    const doublings = Math.min(Math.max(0, this.#failures - quickAttempts), 30);
+    const limitMs = Math.min(maxMs, initialMs * 2 ** doublings);
     return random() * limitMs;
   }
 

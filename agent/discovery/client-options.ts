@@ -47,6 +47,8 @@ export interface DiscoveryClientLimits {
   readonly maxWaiters: number;
   /** A dialled name unused for this long is unsubscribed. */
   readonly idleNameMs: number;
+  /** For the first attempt; twice as long after each failure, up to `firstResponseTimeoutMs`. */
+  readonly initialConnectTimeoutMs: number;
   readonly firstResponseTimeoutMs: number;
   readonly initialBackoffMs: number;
   readonly maxBackoffMs: number;
@@ -59,6 +61,7 @@ export const defaultClientLimits: DiscoveryClientLimits = {
   maxNameLength: 512,
   maxWaiters: 10_000,
   idleNameMs: 600_000,
+  initialConnectTimeoutMs: 500,
   firstResponseTimeoutMs: 10_000,
   initialBackoffMs: 100,
   maxBackoffMs: 5000,

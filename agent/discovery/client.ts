@@ -176,11 +176,14 @@ export class DiscoveryClient {
       this.#disconnected({ code: status.UNAUTHENTICATED, details });
       return;
     }
+    const { initialConnectTimeoutMs, firstResponseTimeoutMs } = this.#limits;
+    const connectTimeoutMs = initialConnectTimeoutMs * 2 ** Math.min(this.#backoff.failures, 30);
     const connection = new DiscoveryConnection({
       address: this.#address,
       credentials,
       clock: this.#clock,
-      firstResponseTimeoutMs: this.#limits.firstResponseTimeoutMs,
+      connectTimeoutMs: Math.min(connectTimeoutMs, firstResponseTimeoutMs),
+      firstResponseTimeoutMs,
       keepalive: this.#options.keepalive ?? { timeMs: 10_000, timeoutMs: 5000 },
       onResponse: (response) => this.#receive(response),
       onEnd: (end) => this.#disconnected(end),
@@ -209,6 +212,7 @@ export class DiscoveryClient {
         : this.#backoff.nextDelayMs();
     const fields = { address: this.#address, code: end.code, details: end.details, delayMs: Math.round(delayMs) };
     if (kind === "final") this.#logger.error(fields, "the control plane refuses this agent");
+    else if (end.code === status.OK) this.#logger.info(fields, "the control plane ended the stream in order");
     else this.#logger.warn(fields, "disconnected from the control plane");
     this.#lastEnd = end;
     this.#connection = null;

@@ -1,6 +1,12 @@
 // One attempt to speak with one control plane: a connection, a stream on it, and its end, which is told exactly once.
 // Every attempt has a connection of its own, so that gRPC's reconnecting never interferes with the client's.
-import { status, type ChannelCredentials, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
+import {
+  connectivityState,
+  status,
+  type ChannelCredentials,
+  type ClientDuplexStream,
+  type ServiceError,
+} from "@grpc/grpc-js";
 import { DiscoveryClientConstructor, type AgentMessageInput, type DiscoveryClient } from "../../proto/discovery.ts";
 import type { DiscoveryResponse } from "../../proto/messages.ts";
 import type { Clock } from "./clock.ts";
@@ -15,6 +21,8 @@ export interface ConnectionOptions {
   readonly address: string;
   readonly credentials: ChannelCredentials;
   readonly clock: Clock;
+  /** An attempt without a connection for this long is given up: behind the address may be one that is gone. */
+  readonly connectTimeoutMs: number;
   /** An attempt without any response for this long is given up. */
   readonly firstResponseTimeoutMs: number;
   readonly keepalive: { readonly timeMs: number; readonly timeoutMs: number };
@@ -30,7 +38,7 @@ export class DiscoveryConnection {
   readonly #client: DiscoveryClient;
   readonly #stream: ClientDuplexStream<AgentMessageInput, DiscoveryResponse>;
   readonly #options: ConnectionOptions;
-  readonly #cancelTimer: () => void;
+  readonly #cancelTimers: () => void;
   #isOver = false;
 
   constructor(options: ConnectionOptions) {
@@ -48,15 +56,22 @@ export class DiscoveryConnection {
     this.#stream = this.#client.stream();
     this.#stream.on("data", (response: DiscoveryResponse) => {
       if (this.#isOver) return;
-      this.#cancelTimer();
+      this.#cancelTimers();
       options.onResponse(response);
     });
     this.#stream.on("error", (error: ServiceError) => this.#finish({ code: error.code, details: error.details }));
     this.#stream.on("end", () => this.#finish({ code: status.OK, details: "the control plane ended the stream" }));
-    this.#cancelTimer = options.clock.schedule(options.firstResponseTimeoutMs, () => {
-      const details = `no response for ${options.firstResponseTimeoutMs} ms`;
-      this.#finish({ code: status.DEADLINE_EXCEEDED, details });
-    });
+    const { clock, connectTimeoutMs, firstResponseTimeoutMs } = options;
+    const cancels = [
+      clock.schedule(connectTimeoutMs, () => {
+        if (this.#client.getChannel().getConnectivityState(false) === connectivityState.READY) return;
+        this.#finish({ code: status.UNAVAILABLE, details: `no connection for ${connectTimeoutMs} ms` });
+      }),
+      clock.schedule(firstResponseTimeoutMs, () => {
+        this.#finish({ code: status.DEADLINE_EXCEEDED, details: `no response for ${firstResponseTimeoutMs} ms` });
+      }),
+    ];
+    this.#cancelTimers = () => cancels.forEach((cancel) => cancel());
   }
 
   /** False when the message was not taken: the attempt is over, or what was sent before is still on its way. */
@@ -70,7 +85,7 @@ export class DiscoveryConnection {
   close(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#cancelTimer();
+    this.#cancelTimers();
     this.#stream.cancel();
     this.#client.close();
   }

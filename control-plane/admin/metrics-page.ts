@@ -66,7 +66,7 @@ export function renderMetrics({ discovery, metrics, problems, isReady, cluster }
   text.counter("heddle_streams_accepted_total", "Streams that agents opened.", streams.streamsAccepted);
   text.samples(
     "heddle_streams_ended_total",
-    "Streams that the control plane ended with an error.",
+    "Streams that the control plane ended, by gRPC status.",
     "counter",
     [...streams.streamsEnded].map(([status, count]) => [{ status }, count] as const),
   );

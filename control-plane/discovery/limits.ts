@@ -17,8 +17,8 @@ export interface DiscoveryLimits {
   readonly helloTimeoutMs: number;
   /** Distinct (route, rule, backend, workload version) in the summed statistics. */
   readonly maxStatsSeries: number;
-  /** An authenticated stream is asked for a token again after this long at the latest. */
-  readonly maxAuthenticatedMs: number;
+  /** An authenticated stream is ended in order after half of this to all of it: replicas even out, tokens are asked for. */
+  readonly maxStreamAgeMs: number;
 }
 
 export const defaultLimits: DiscoveryLimits = {
@@ -30,7 +30,7 @@ export const defaultLimits: DiscoveryLimits = {
   acknowledgeTimeoutMs: 15_000,
   helloTimeoutMs: 10_000,
   maxStatsSeries: 20_000,
-  maxAuthenticatedMs: 86_400_000,
+  maxStreamAgeMs: 1_800_000,
 };
 
 /** Counts what comes against a rate: a bucket of twice the rate, refilled continuously. */

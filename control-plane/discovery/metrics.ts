@@ -13,7 +13,7 @@ export class DiscoveryMetrics {
   refused = 0;
   /** Acknowledgements with another nonce than that of the response in flight. */
   staleNonces = 0;
-  /** Streams that this side ended with an error, by gRPC status name. */
+  /** Streams that this side ended, by gRPC status name. */
   readonly streamsEnded = new Map<string, number>();
   /** Streams refused because of their token, by reason: at most one entry per AuthenticationFailure. */
   readonly authenticationFailures = new Map<AuthenticationFailure, number>();

@@ -19,6 +19,8 @@ export interface DiscoveryServerOptions {
   /** Default 0: any free port. */
   readonly port?: number;
   readonly clock?: Clock;
+  /** In [0, 1). */
+  readonly random?: () => number;
   readonly limits?: Partial<DiscoveryLimits>;
   readonly logger?: Logger;
   /** Default: no TLS. */
@@ -79,6 +81,7 @@ export class DiscoveryServer {
     });
     this.#context = {
       clock: this.#clock,
+      random: options.random ?? Math.random,
       limits: this.#limits,
       logger: this.#logger,
       metrics: this.metrics,

@@ -18,6 +18,8 @@ export type DiscoveryCall = ServerDuplexStream<AgentMessage, DiscoveryResponseIn
 /** What a stream needs of the server. */
 export interface StreamContext {
   readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
   readonly limits: DiscoveryLimits;
   readonly logger: Logger;
   readonly metrics: DiscoveryMetrics;
@@ -55,7 +57,7 @@ export class DiscoveryStream {
   readonly #rate: RateLimit;
   readonly #connectedAtMs: number;
   readonly #caller: Caller | null;
-  readonly #cancelExpiry: () => void;
+  readonly #cancelLifetime: () => void;
   #subscriber: Subscriber | null = null;
   #cancelTimer: (() => void) | null;
   /** When the oldest change was published that the agent has not acknowledged; null when there is none. */
@@ -70,7 +72,7 @@ export class DiscoveryStream {
     this.#call = call;
     this.#context = context;
     this.#caller = caller;
-    this.#cancelExpiry = this.#endWhenExpired(caller?.identity.expiresAtMs ?? null);
+    this.#cancelLifetime = this.#limitLifetime();
     this.#rate = new RateLimit(context.limits.maxMessagesPerSecond, context.clock);
     this.#connectedAtMs = context.clock.wallMs();
     this.#cancelTimer = context.clock.schedule(context.limits.helloTimeoutMs, () =>
@@ -122,7 +124,8 @@ export class DiscoveryStream {
     // A message must be well-formed text to travel.
     const details = refusal.details.toWellFormed();
     const node = this.#subscriber?.node.id ?? "";
-    this.#context.logger.warn(
+    const level = refusal.code === status.OK ? "debug" : "warn";
+    this.#context.logger[level](
       { node, peer: this.#call.getPeer(), status: status[refusal.code], details },
       "stream ended",
     );
@@ -137,17 +140,25 @@ export class DiscoveryStream {
     this.#isClosed = true;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
-    this.#cancelExpiry();
+    this.#cancelLifetime();
     this.#context.closed(this);
   }
 
-  /** A token proves who the agent is until it expires: then the agent comes back with its new one. */
-  #endWhenExpired(expiresAtMs: number | null): () => void {
-    if (expiresAtMs === null) return () => {};
-    const { clock, limits } = this.#context;
-    const delayMs = Math.max(0, Math.min(expiresAtMs - clock.wallMs(), limits.maxAuthenticatedMs));
-    return clock.schedule(delayMs, () => {
-      this.end({ code: status.UNAUTHENTICATED, details: "the token of this stream expired: connect with the new one" });
+  /**
+   * A token proves who the agent is until it expires: then the agent comes back with its new one. And after a rollout all
+   * agents are with the replicas that started first: streams end in order now and then, so that they spread again.
+   */
+  #limitLifetime(): () => void {
+    if (this.#caller === null) return () => {};
+    const { clock, limits, random } = this.#context;
+    const expiresInMs = (this.#caller.identity.expiresAtMs ?? Infinity) - clock.wallMs();
+    const maxAgeMs = limits.maxStreamAgeMs * (0.5 + random() / 2);
+    return clock.schedule(Math.max(0, Math.min(expiresInMs, maxAgeMs)), () => {
+      this.end(
+        expiresInMs <= maxAgeMs
+          ? { code: status.UNAUTHENTICATED, details: "the token of this stream expired: connect with the new one" }
+          : { code: status.OK, details: "this stream is old enough: connect to any replica" },
+      );
     });
   }
 

@@ -60,7 +60,7 @@ async function setUp(t: ExecutionContext, host = "localhost"): Promise<Setup> {
     credentials: () => readCredentials({ caFile, tokenFile }),
   });
   agent.client.subscribe("workload:shop/client");
-  return { server, agent, credentials, caFile, tokenFile, tokens, retry: () => agent.clock.advance(60_000) };
+  return { server, agent, credentials, caFile, tokenFile, tokens, retry: () => agent.clock.advance(400) };
 }
 
 async function untilStreaming({ client }: Agent): Promise<void> {

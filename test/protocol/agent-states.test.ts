@@ -1,5 +1,6 @@
 // The agent's state table (proto/README.md), rows about responses and connections: the real client, against a scripted
 // or the real control plane.
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import test from "ava";
 import { status } from "@grpc/grpc-js";
 import { BlackHole } from "./black-hole.ts";
@@ -159,8 +160,8 @@ test("C5 C6 a broken stream changes nothing; the agent comes back with what it h
   await first.message();
   const held = client.resources;
   first.end(status.UNAVAILABLE);
-  // random() is 0.5: half of 100, 200, 400, ... 5000.
-  for (const delayMs of [50, 100, 200, 400, 800, 1600, 2500, 2500]) {
+  // random() is 0.5: half of 100 three times, of 200, 400, ... 5000.
+  for (const delayMs of [50, 50, 50, 100, 200, 400, 800, 1600, 2500, 2500]) {
     await untilWaiting(agent);
     t.is(client.resources, held);
     clock.advance(delayMs - 1);
@@ -246,6 +247,35 @@ test("C8 an attempt without a response for 10 s is given up", async (t) => {
   await until(() => silent.isCancelled, "the end of the silent stream");
 });
 
+test("C24 an attempt without a connection is given up: after 500 ms, after twice as long next time", async (t) => {
+  const held = new Set<Socket>();
+  // Takes connections and says nothing, as an address does behind which nobody lives any more.
+  const grave = createServer((socket) => void held.add(socket.on("error", () => {})));
+  await new Promise<void>((resolve) => grave.listen(0, "127.0.0.1", resolve));
+  t.teardown(() => {
+    for (const socket of held) socket.destroy();
+    grave.close();
+  });
+  const controlPlane = await startControlPlane(t);
+  const dead = (grave.address() as AddressInfo).port;
+  const agent = startAgent(t, [dead, dead, controlPlane.port]);
+  agent.client.start();
+  for (const connectTimeoutMs of [500, 1000]) {
+    agent.clock.advance(connectTimeoutMs - 1);
+    t.is(agent.client.status().state, "connecting");
+    agent.clock.advance(1);
+    const lastEnd = { code: status.UNAVAILABLE, details: `no connection for ${connectTimeoutMs} ms` };
+    t.like(agent.client.status(), { state: "waiting", lastEnd });
+    agent.clock.advance(50);
+  }
+  const stream = await controlPlane.stream();
+  // It is connected: what it waits for now is the response, which has more time.
+  agent.clock.advance(9_999);
+  t.is(agent.client.status().state, "connecting");
+  stream.respond({});
+  await agent.client.ready;
+});
+
 test("C12 an attempt that fails moves on to the next address", async (t) => {
   const gone = await ScriptedControlPlane.start();
   gone.close();
@@ -281,7 +311,7 @@ test("C17 an applied response starts the delays over", async (t) => {
   const controlPlane = await startControlPlane(t);
   const agent = startAgent(t, [controlPlane.port]);
   agent.client.start();
-  for (const delayMs of [50, 100, 200]) {
+  for (const delayMs of [50, 50, 50, 100, 200]) {
     (await controlPlane.stream()).end(status.UNAVAILABLE);
     await untilWaiting(agent);
     agent.clock.advance(delayMs);

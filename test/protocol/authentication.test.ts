@@ -193,6 +193,18 @@ test("S43 a stream that ended before leaves no timer for its token", async (t) =
   t.is(fixture.clock.pendingCount, before);
 });
 
+test("S46 a stream that is old enough ends in order, the agent is served again, and a half is drawn", async (t) => {
+  const fixture = await startTls(t, { random: () => 0.5 });
+  const agent = fixture.connectAs("client");
+  await agent.expectAck();
+  await until(() => fixture.server.metrics.acknowledged === 1, "the ack");
+  fixture.clock.advance(1_349_999);
+  t.false(agent.hasEnded);
+  fixture.clock.advance(1);
+  t.is((await agent.end()).code, status.OK);
+  await fixture.connectAs("client").expectAck();
+});
+
 test("S44 another certificate is shown to new connections, and ends no stream", async (t) => {
   const fixture = await startTls(t);
   const early = fixture.connectAs("client", { subscriptions: ["frontend:cart:80"] });
