@@ -96,9 +96,12 @@ export function carryUpgrade(request: UpgradeRequest, owner: UpgradeOwner): Byte
     request.first,
     {
       onReq: () => {
+        const { localAddress } = request.endpoint.pool.target;
         const outgoing = http.request({
           host: request.endpoint.address,
           port: request.endpoint.port,
+          // As the pool dials: else capture would send an inbound upgrade back to this agent, over and over.
+          ...(localAddress === undefined ? {} : { localAddress }),
           method: "GET",
           path: request.target,
           headers: [...headerPairs(request.text), "Connection", "Upgrade", "Upgrade", "websocket"],

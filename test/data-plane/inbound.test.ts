@@ -12,6 +12,7 @@ import type { Test } from "../support/test-context.ts";
 import type { TestSidecar } from "../support/sidecar.ts";
 import { sidecarFor } from "../support/sidecar.ts";
 import { until } from "../support/until.ts";
+import { startWebSocketServer } from "../support/web-socket-server.ts";
 
 async function besideApplication(
   t: Test,
@@ -228,4 +229,17 @@ test("a reset on either side of a relay is a reset on the other; a refused dial,
   await third.until(() => third.closed);
   t.is(third.closing, "reset");
   await until(() => sidecar.listeners.inbound.openConnections === 0);
+});
+
+test("a captured upgrade is dialled from the address that capture lets pass: else the agent would call itself", async (t) => {
+  const application = await startWebSocketServer(t);
+  const sidecar = await besideApplication(t, application.port);
+  const port = await sidecar.capturedInbound(sidecar.inbound, "127.0.0.6");
+  const client = await RawClient.connect(t, port);
+  client.write(
+    "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+  );
+  t.is((await client.response()).status, 101);
+  t.deepEqual(application.peers, ["127.0.0.6"]);
 });

@@ -4,7 +4,7 @@
 import { Listener } from "../../agent/listener/listener.ts";
 import { SidecarListeners } from "../../agent/listener/sidecar-listeners.ts";
 import type { FrontendResolver } from "../../agent/proxy/direction.ts";
-import { OutboundDirection } from "../../agent/proxy/direction.ts";
+import { InboundDirection, OutboundDirection } from "../../agent/proxy/direction.ts";
 import type { ProxyContext } from "../../agent/proxy/proxy-context.ts";
 import { defaultMirrorLimits } from "../../agent/proxy/proxy-context.ts";
 import { SplitRegistry } from "../../agent/routing/split-registry.ts";
@@ -61,6 +61,8 @@ export interface TestSidecar {
   configure(description: SetDescription): void;
   /** The port of a listener whose connections were redirected from `destination`, a frontend of the snapshot. */
   captured(destination: { readonly address: string; readonly port: number }): Promise<number>;
+  /** The port of a listener whose connections were redirected from inbound port `port`; it dials from `localAddress`. */
+  capturedInbound(port: number, localAddress: string): Promise<number>;
 }
 
 /** A sidecar on free ports of `host`, 127.0.0.1 by default, closed when the test ends. */
@@ -127,10 +129,22 @@ export async function sidecarFor(
     more.push(listener);
     return listener.listen("127.0.0.1", 0);
   };
+  const capturedInbound: TestSidecar["capturedInbound"] = (port, localAddress) => {
+    const direction = new InboundDirection(port, localAddress);
+    const relayTo = { address: "127.0.0.1", port, localAddress };
+    const listener = new Listener({
+      name: "inbound",
+      context,
+      maxConnections: 1000,
+      accept: (_stream, decide) => decide({ direction, relayTo, serverMayTalkFirst: true, relayAll: false }),
+    });
+    more.push(listener);
+    return listener.listen("127.0.0.1", 0);
+  };
   t.teardown(() => {
     for (const listener of [listeners.outbound, listeners.inbound, ...more]) listener.close();
     clusters.close();
     deadlines.close();
   });
-  return { outbound, inbound, context, listeners, resolver, configure, captured };
+  return { outbound, inbound, context, listeners, resolver, configure, captured, capturedInbound };
 }

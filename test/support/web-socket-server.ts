@@ -9,6 +9,8 @@ import type { Test } from "./test-context.ts";
 
 export interface WebSocketServer extends RawServer {
   readonly handshakes: RawMessage[];
+  /** The address that each connection came from. */
+  readonly peers: string[];
 }
 
 /** `greeting` follows the 101 in the same packet; `headers` go on the 101. */
@@ -17,7 +19,9 @@ export async function startWebSocketServer(
   options: { readonly headers?: string; readonly greeting?: string } = {},
 ): Promise<WebSocketServer> {
   const handshakes: RawMessage[] = [];
+  const peers: string[] = [];
   const server = await startRawServer(t, (socket) => {
+    peers.push(socket.remoteAddress ?? "");
     let received = "";
     let open = false;
     socket.on("end", () => socket.end());
@@ -35,7 +39,7 @@ export async function startWebSocketServer(
       received = echo(socket, received);
     });
   });
-  return { ...server, handshakes };
+  return { ...server, handshakes, peers };
 }
 
 function accept(handshake: RawMessage, headers: string): string {
