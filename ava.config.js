@@ -1,16 +1,27 @@
-// Which tests run: everything that needs only Node; with HEDDLE_SOAK=1 the long counts alone; with
-// HEDDLE_CLUSTER_TESTS=1 those of the cluster in KUBECONFIG, one file after the other since they share it.
+// Which tests run: everything that needs only Node; with HEDDLE_SOAK=1 the long counts alone; with HEDDLE_CLUSTER_TESTS
+// those of the cluster in KUBECONFIG: "shared" those that may run beside each other, "alone" those that measure, fill the
+// cluster or take the control plane away, "1" whatever is named.
 const soak = process.env.HEDDLE_SOAK === "1";
-const cluster = process.env.HEDDLE_CLUSTER_TESTS === "1";
+const cluster = process.env.HEDDLE_CLUSTER_TESTS;
+
+const alone = ["control-plane-*", "figures", "pain-11-*", "pain-14-*", "pain-18-*", "pain-23-*", "pain-rollouts"].map(
+  (name) => `test/kubernetes/${name}.test.ts`,
+);
+
+const files = {
+  shared: ["test/kubernetes/*.test.ts", ...alone.map((file) => `!${file}`)],
+  alone,
+  1: ["test/kubernetes/*.test.ts"],
+};
 
 export default {
   extensions: ["ts"],
   files: soak
     ? ["test/soak/**/*.test.ts"]
     : cluster
-      ? ["test/kubernetes/**/*.test.ts"]
+      ? files[cluster]
       : ["**/*.test.ts", "!test/soak/**", "!test/kubernetes/**"],
   nodeArguments: ["--disable-warning=ExperimentalWarning"],
   timeout: cluster ? "15m" : "2m",
-  ...(cluster && { concurrency: 1 }),
+  ...(cluster && { concurrency: cluster === "shared" ? 3 : 1 }),
 };
