@@ -2,7 +2,7 @@
 // refused with which words, and what happens while the webhook is away.
 import { randomBytes } from "node:crypto";
 import test from "ava";
-import type { Pod } from "../../control-plane/inject/pod.ts";
+import type { Container, Pod } from "../../control-plane/inject/pod.ts";
 import { systemNamespace } from "../../proto/kubernetes.ts";
 import { kubectl, kubectlJson, tryKubectl } from "./support/kubectl.ts";
 import { waitFor } from "./support/wait-for.ts";
@@ -98,6 +98,54 @@ test.serial("the API server keeps the patch as it was meant, and the probe asks 
     classic.spec.containers.map(({ name }) => name),
     ["heddle-proxy", "app"],
   );
+});
+
+test.serial("every annotation is in the pod that the API server has", async (t) => {
+  const pod = await tryOut(labelled, {
+    annotations: {
+      "heddle.dev/exclude-inbound-ports": "9090,9091",
+      "heddle.dev/exclude-outbound-ports": "3306",
+      "heddle.dev/exclude-inbound-addresses": "10.1.0.0/16",
+      "heddle.dev/exclude-outbound-addresses": "169.254.169.254,fd00::/8",
+      "heddle.dev/cpu-request": "100m",
+      "heddle.dev/cpu-limit": "1",
+      "heddle.dev/memory-request": "128Mi",
+      "heddle.dev/memory-limit": "512Mi",
+      "heddle.dev/log-level": "debug",
+      "heddle.dev/trace-sampling": "0.05",
+      "heddle.dev/mirror-concurrency": "16",
+    },
+  });
+  const [capture, proxy] = pod.spec.initContainers ?? [];
+  const environment = ({ env }: { env?: Container["env"] } = {}) =>
+    Object.fromEntries((env ?? []).map(({ name, value }) => [name, value]));
+  t.deepEqual(environment(capture), {
+    HEDDLE_CAPTURE_EXCLUDE_INBOUND_PORTS: "9090,9091",
+    HEDDLE_CAPTURE_EXCLUDE_OUTBOUND_PORTS: "3306",
+    HEDDLE_CAPTURE_EXCLUDE_INBOUND_ADDRESSES: "10.1.0.0/16",
+    HEDDLE_CAPTURE_EXCLUDE_OUTBOUND_ADDRESSES: "169.254.169.254,fd00::/8",
+  });
+  t.deepEqual(proxy?.["resources"], {
+    requests: { cpu: "100m", memory: "128Mi" },
+    limits: { cpu: "1", memory: "512Mi" },
+  });
+  t.like(environment(proxy), {
+    HEDDLE_LOG_LEVEL: "debug",
+    OTEL_TRACES_SAMPLER_ARG: "0.05",
+    HEDDLE_MIRROR_MAX_ACTIVE: "16",
+  });
+});
+
+test.serial("a pod that was injected is left as it is when it comes again", async (t) => {
+  for (const sidecar of ["native", "classic"]) {
+    const first = await tryOut(labelled, { annotations: { "heddle.dev/sidecar": sidecar } });
+    const { name, labels, annotations } = first.metadata as Readonly<Record<string, unknown>>;
+    // The next one gets a token volume of its own by the API server, unless it has this one.
+    const again = await kubectl(["create", "--dry-run=server", "-o", "json", "-f", "-"], {
+      stdin: JSON.stringify({ ...first, metadata: { name, namespace: labelled, labels, annotations }, status: {} }),
+    });
+    t.deepEqual((JSON.parse(again) as Pod).spec, first.spec);
+  }
 });
 
 interface EventList {
