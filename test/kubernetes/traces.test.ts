@@ -47,7 +47,9 @@ test.serial.before("gateway, front, second in two versions, and a shadow that is
     service("second", { app: second }),
     ...leaf("second-stable", second, "stable"),
     ...leaf("second-canary", second, "canary"),
-    ...leaf("shadow", shadow, "dark"),
+    // Named after its Deployment, for want of a label.
+    nodeApp({ name: shadow, version: "dark", program: "hop.ts" }),
+    service("shadow", { run: shadow }),
     route("front", { name: edge }, { backendRefs: [{ name: "front", port: 80 }] }),
     route(
       "second",
@@ -61,7 +63,7 @@ test.serial.before("gateway, front, second in two versions, and a shadow that is
       },
     ),
   );
-  await rolledOut(namespace, "front", "second-stable", "second-canary", "shadow");
+  await rolledOut(namespace, "front", "second-stable", "second-canary", shadow);
   gateway = await Gateway.open({ name: edge, namespace });
   await gateway.settled("front:80", "second-stable:80", "second-canary:80", "shadow:80");
   await waitFor("the route of second is in force in the sidecar of front", async () => {

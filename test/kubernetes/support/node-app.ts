@@ -9,8 +9,8 @@ const configMapName = "programs";
 
 export interface NodeAppOptions {
   readonly name: string;
-  /** Label app: what traces call the service. */
-  readonly app: string;
+  /** Label app: what traces call the service. Without one it is label run, which says nothing to anybody. */
+  readonly app?: string;
   /** Label version. */
   readonly version: string;
   /** File name in the folder of programs; it serves GET /ready on `appPort`. */
@@ -54,7 +54,7 @@ export const programVolume = { name: configMapName, configMap: { name: configMap
 /** A Deployment of one pod. */
 export function nodeApp(options: NodeAppOptions): object {
   const { name, app, version, program, environment = {}, annotations = {}, container = {} } = options;
-  const labels = { app, version };
+  const labels = { ...(app === undefined ? { run: name } : { app }), version };
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
