@@ -1,6 +1,7 @@
 // Whether Gateways are served and pods are in step: injected, with what would be injected now, connected, up to date.
 // Pure. A pod out of step is a warning: traffic flows, and only its owner knows when to restart it.
 import { annotations, containerNames, labels, systemNamespace } from "../../proto/kubernetes.ts";
+import type { ApiObject } from "../cluster/client.ts";
 import { controllerName } from "../folder/controller.ts";
 import { knownAgents } from "../get/agents-of-replicas.ts";
 import { Category, few, type CheckLine } from "./check-line.ts";
@@ -8,6 +9,8 @@ import type { GatewayObject, InstallationFacts, PodObject, StatusCondition } fro
 
 /** Never injected, whatever their labels say. */
 const neverInjected: ReadonlySet<string> = new Set([systemNamespace, "kube-system", "kube-public", "kube-node-lease"]);
+
+const podSecurityLabel = "pod-security.kubernetes.io/enforce";
 
 /** Our GatewayClasses are accepted, and every Gateway of theirs is programmed. */
 export function judgeGateways({ gatewayClasses, gateways }: InstallationFacts): readonly CheckLine[] {
@@ -75,6 +78,7 @@ export function judgePods(facts: InstallationFacts): readonly CheckLine[] {
       .filter(({ metadata }) => metadata.labels?.[labels.namespaceInjection] === "enabled")
       .map(({ metadata }) => metadata.name),
   );
+  judgePodSecurity(category, namespaces.ok ? namespaces.value : [], labelled);
   const bare = living.filter((pod) => !hasProxy(pod) && asksForInjection(pod, labelled));
   if (bare.length > 0) {
     category.warn(
@@ -97,6 +101,21 @@ export function judgePods(facts: InstallationFacts): readonly CheckLine[] {
     );
   }
   return category.lines;
+}
+
+/** Pod Security of these namespaces refuses heddle-capture's NET_ADMIN, hence every injected pod. */
+function judgePodSecurity(category: Category, namespaces: readonly ApiObject[], labelled: ReadonlySet<string>): void {
+  const strict = namespaces.flatMap(({ metadata }) => {
+    const level = metadata.labels?.[podSecurityLabel];
+    return labelled.has(metadata.name) && (level === "baseline" || level === "restricted")
+      ? [`${metadata.name} (${level})`]
+      : [];
+  });
+  if (strict.length === 0) return;
+  category.warn(
+    `Pod Security refuses injected pods in ${few(strict)}`,
+    `heddle-capture needs NET_ADMIN for a moment: kubectl label --overwrite namespace NAME ${podSecurityLabel}=privileged`,
+  );
 }
 
 /** As the webhook's selectors decide it, and its veto of hostNetwork. */

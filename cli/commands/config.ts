@@ -19,7 +19,7 @@ interface Flags extends ClusterFlags {
 export function configCommand(): Command {
   const command = new Command("config")
     .description("show what one agent holds now: listeners, routes, clusters, endpoints and their generation")
-    .argument("<pod>", "pod with a sidecar, or of a gateway: name or namespace/name")
+    .argument("<pod>", "pod with a sidecar, or of a gateway: name, namespace/name or pod/name")
     .option("-f, --filename <folder>", "a folder that heddle up runs on, instead of a cluster")
     .option("-n, --namespace <name>", "namespace of the pod; else the context's");
   return withClusterOptions(command)
@@ -48,9 +48,11 @@ interface Found {
 
 async function configOfPod(given: string, flags: Flags): Promise<Found> {
   const client = await ClusterClient.open(flags);
-  const slash = given.indexOf("/");
-  const namespace = slash === -1 ? (flags.namespace ?? client.defaultNamespace) : given.slice(0, slash);
-  const pod = given.slice(slash + 1);
+  // "pod/NAME" is what `kubectl get pods -o name` prints.
+  const name = given.replace(/^pods?\//, "");
+  const slash = name.indexOf("/");
+  const namespace = slash === -1 ? (flags.namespace ?? client.defaultNamespace) : name.slice(0, slash);
+  const pod = name.slice(slash + 1);
   const place = `pod ${namespace}/${pod}`;
   const { status, body } = await getFromPod(client, { namespace, pod, port: agentPorts.admin, path: "/config" }).catch(
     (error: unknown) => {

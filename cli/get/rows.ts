@@ -58,8 +58,11 @@ function rowsOfRoute(route: string, { parents }: RouteStatus, live: LiveRoute | 
   if (live === undefined) {
     return [head];
   }
-  return live.rules.flatMap(({ rule, matches, backends, mirrors }) =>
-    backends.map(({ backend, weight, share, requests, errors }) => ({
+  return live.rules.flatMap(({ rule, matches, backends, mirrors }): readonly Row[] => {
+    const mirrored = mirrors.map((mirror) => `${mirror.backend} ${mirror.mirrored}`).join(", ");
+    // A redirect, or a mistake: the route is there all the same.
+    if (backends.length === 0) return [{ ...head, rule, matches, backend: "none", mirrors: mirrored }];
+    return backends.map(({ backend, weight, share, requests, errors }) => ({
       ...head,
       rule,
       matches,
@@ -68,9 +71,9 @@ function rowsOfRoute(route: string, { parents }: RouteStatus, live: LiveRoute | 
       share: share === null ? "-" : `${Number((share * 100).toFixed(1))}%`,
       requests,
       errors,
-      mirrors: mirrors.map((mirror) => `${mirror.backend} ${mirror.mirrored}`).join(", "),
-    })),
-  );
+      mirrors: mirrored,
+    }));
+  });
 }
 
 /** One row for each listener. */

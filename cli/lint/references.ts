@@ -5,14 +5,30 @@ import type { Condition, Translation } from "../../control-plane/translate/trans
 import { controllerName } from "../folder/controller.ts";
 import type { Finding } from "./finding.ts";
 
+/** Names that a line lists. */
+const maxNames = 8;
+
 export function findReferenceFindings(state: ClusterState, translation: Translation): readonly Finding[] {
   return [
+    ...classFindings(state),
     ...gatewayFindings(translation),
     ...[...state.httpRoutes].flatMap(([key, route]) => [
       ...route.parentRefs.flatMap((parent) => parentFindings(state, translation, key, parent)),
       ...serviceFindings(state, key, route),
     ]),
   ];
+}
+
+/** Gateways of a class that does not exist: no controller will ever say a word of them. */
+function classFindings(state: ClusterState): readonly Finding[] {
+  return [...state.gateways]
+    .filter(([, { gatewayClassName }]) => !state.gatewayClasses.has(gatewayClassName))
+    .map(([key, { gatewayClassName }]) => ({
+      severity: "warning",
+      where: `Gateway ${key}`,
+      what: `GatewayClass "${gatewayClassName}" does not exist: nobody serves it`,
+      advice: `set gatewayClassName to one that exists: ${[...state.gatewayClasses.keys()].join(", ") || "there is none"}`,
+    }));
 }
 
 /** Listeners that will not serve. The others of their Gateway go on, hence warnings. */
@@ -91,15 +107,25 @@ function foreignGateway(state: ClusterState, parent: ParentReference): Pick<Find
 }
 
 function parentAdvice(state: ClusterState, parent: ParentReference): string {
-  const elsewhere = [...state.gateways.values()].filter(({ meta }) => meta.name === parent.name);
-  if (parent.kind !== "Gateway" || elsewhere.length === 0) {
-    return `create it, or name one that exists: ${[...state.gateways.keys()].join(", ") || "there is no Gateway"}`;
+  const objects = parent.kind === "Gateway" ? state.gateways : state.services;
+  const elsewhere = [...objects.values()].filter(({ meta }) => meta.name === parent.name);
+  if (elsewhere.length === 0) {
+    return `create it, or name one that exists${fewOf(objects.keys())}`;
   }
+  if (parent.kind !== "Gateway") return "set parentRefs[].namespace to that of the Service";
   const namespaces = elsewhere.map(({ meta }) => meta.namespace);
   return (
     `namespace ${namespaces.join(", ")} has a Gateway of that name: set parentRefs[].namespace to it (its listeners ` +
     "must allow routes from this namespace), or move the route there"
   );
+}
+
+/** ": a, b, c and 12 more": a cluster may have thousands. */
+function fewOf(names: Iterable<string>): string {
+  const all = [...names];
+  if (all.length === 0) return "; there is none";
+  const more = all.length > maxNames ? ` and ${all.length - maxNames} more` : "";
+  return `: ${all.slice(0, maxNames).join(", ")}${more}`;
 }
 
 function adviceFor(state: ClusterState, parent: ParentReference, { reason }: Condition): string {

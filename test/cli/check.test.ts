@@ -318,6 +318,20 @@ for (const [title, change, expected] of [
     "warn 1 pod without sidecar though labelled: shop/old",
   ],
   [
+    "a namespace whose Pod Security refuses the sidecar",
+    {
+      namespaces: known([
+        {
+          metadata: {
+            name: "shop",
+            labels: { "heddle.dev/injection": "enabled", "pod-security.kubernetes.io/enforce": "restricted" },
+          },
+        },
+      ]),
+    },
+    "warn Pod Security refuses injected pods in shop (restricted)",
+  ],
+  [
     "an older proxy",
     { pods: known([pod("web-1", { proxyImage: "heddle:0.0.9" })]) },
     `warn 1 pod with another proxy than ${image}: shop/web-1`,

@@ -162,6 +162,24 @@ test.serial("R17 lint names the controller of a Gateway that is not ours", async
   t.regex(stdout, /has GatewayClass "istio" of controller istio\.io\/gateway-controller: .*weighted backendRefs/);
 });
 
+test.serial("lint: a class, a Gateway or a Service that does not exist, with those that do", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "heddle-lint-"));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const head = (kind: string, name: string) =>
+    `---\napiVersion: gateway.networking.k8s.io/v1\nkind: ${kind}\nmetadata: {name: ${name}, namespace: shop}\nspec: `;
+  await writeFile(
+    join(folder, "shop.yaml"),
+    `${head("GatewayClass", "heddle")}{controllerName: heddle.dev/gateway-controller}\n` +
+      `${head("Gateway", "edge")}{gatewayClassName: hedle, listeners: [{name: http, port: 80, protocol: HTTP}]}\n` +
+      `${head("HTTPRoute", "mesh")}{parentRefs: [{group: "", kind: Service, name: nowhere}], rules: [{}]}\n` +
+      `---\napiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {ports: [{port: 80}]}\n`,
+  );
+  const { code, stdout } = await heddle("lint", "-f", folder);
+  t.is(code, 1);
+  t.regex(stdout, /warning: Gateway shop\/edge: GatewayClass "hedle" does not exist.*\n.*one that exists: heddle\n/);
+  t.regex(stdout, /HTTPRoute shop\/mesh: .*Service nowhere does not exist.*\n.*name one that exists: shop\/web\n/);
+});
+
 test.serial("T9 lint names file, line and field of a mistake", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "heddle-lint-"));
   t.teardown(() => rm(folder, { recursive: true }));
