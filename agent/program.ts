@@ -19,6 +19,7 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 };
 const logger = pino({
   level: config.logLevel,
+  timestamp: pino.stdTimeFunctions.isoTime,
   base: { component: "agent", pod: `${config.namespace}/${config.pod}` },
   ...(config.logFormat === "pretty" ? { transport: { target: "pino-pretty" } } : {}),
 });

@@ -55,6 +55,9 @@ export interface ControlPlaneOptions {
   readonly cluster?: ClusterView;
 }
 
+/** `isFirst`: the conditions of everything that was there at the start, of which nobody knows whether they are new. */
+export type StatusListener = (changes: readonly StatusChange[], isFirst: boolean) => void;
+
 /** GatewayClasses with this name are ours. */
 export const defaultControllerName = "heddle.dev/gateway-controller";
 
@@ -81,7 +84,7 @@ export class ControlPlane {
   readonly #programmed: ProgrammedGateways;
   readonly #statusObjects: StatusObjects;
   readonly #sinks: readonly StatusSink[];
-  readonly #statusListeners = new Set<(changes: readonly StatusChange[]) => void>();
+  readonly #statusListeners = new Set<StatusListener>();
   #state: ClusterState | null = null;
   #translated: ClusterState | null = null;
   #origin: StateOrigin | null = null;
@@ -163,8 +166,8 @@ export class ControlPlane {
     return this.#state !== null && this.#translated === this.#state;
   }
 
-  /** Called with the conditions that changed; the returned function takes the listener away. */
-  onStatus(listener: (changes: readonly StatusChange[]) => void): () => void {
+  /** Called with the conditions that changed, at the start with all; the returned function takes the listener away. */
+  onStatus(listener: StatusListener): () => void {
     this.#statusListeners.add(listener);
     return () => this.#statusListeners.delete(listener);
   }
@@ -238,7 +241,7 @@ export class ControlPlane {
         this.discovery.publish(result.snapshot);
         this.metrics.published(result.snapshot.resources.size, origin, this.#clock.wallMs());
         const { generation, resources } = result.snapshot;
-        this.#logger.info({ generation, resources: resources.size }, "snapshot published");
+        this.#logger.debug({ generation, resources: resources.size }, "snapshot published");
       }
       this.#publishStatuses(translation.statuses, state);
     } catch (error) {
@@ -249,11 +252,12 @@ export class ControlPlane {
   }
 
   #publishStatuses(statuses: Statuses, state: ClusterState): void {
+    const isFirst = this.#statuses === null;
     const changes = changedConditions(this.#statuses, statuses);
     this.#statuses = statuses;
     this.#objects = this.#statusObjects.make(statuses, state);
     for (const sink of this.#sinks) sink.write(this.#objects);
-    if (changes.length > 0) for (const listener of this.#statusListeners) listener(changes);
+    if (changes.length > 0) for (const listener of this.#statusListeners) listener(changes, isFirst);
   }
 }
 

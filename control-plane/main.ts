@@ -24,8 +24,9 @@ async function main(): Promise<void> {
   for (const warning of read.warnings) logger.warn({}, warning);
   const program = await compose(config, logger);
   const controlPlane = program instanceof ControlPlane ? program : program.controlPlane;
-  controlPlane.onStatus((changes) => {
-    for (const change of changes) logger.info(change, "status");
+  // Every replica starts with all of them: a few lines for each Gateway and route that say nothing new.
+  controlPlane.onStatus((changes, isFirst) => {
+    for (const change of changes) logger[isFirst ? "debug" : "info"](change, "status");
   });
 
   let isEnding = false;
