@@ -1,9 +1,8 @@
-// Injection by the installed webhook, as kubectl sees it: who is injected, who is not and where that is said, who is
-// refused with which words, and what happens while the webhook is away.
+// Injection by the installed webhook, as kubectl sees it: who is injected, who is not and where that is said, and who is
+// refused with which words. What happens while the webhook is away is pain-18-webhook-down.test.ts's.
 import { randomBytes } from "node:crypto";
 import test from "ava";
 import type { Container, Pod } from "../../control-plane/inject/pod.ts";
-import { systemNamespace } from "../../proto/kubernetes.ts";
 import { kubectl, kubectlJson, tryKubectl } from "./support/kubectl.ts";
 import { waitFor } from "./support/wait-for.ts";
 
@@ -212,25 +211,4 @@ test.serial("an unknown annotation is a warning", async (t) => {
   });
   t.is(code, 0);
   t.regex(stderr, /Warning: heddle: annotation heddle\.dev\/log-levle: no such annotation/);
-});
-
-test.serial("18 webhook down: labelled pods get a clear error, others and heddle-system still start", async (t) => {
-  const deployment = "deployment/heddle-control-plane";
-  const inSystem = ["-n", systemNamespace];
-  const replicas = await kubectl(["get", ...inSystem, deployment, "-o", "jsonpath={.spec.replicas}"]);
-  try {
-    await kubectl(["scale", ...inSystem, deployment, "--replicas=0"]);
-    const refused = await waitFor("the webhook is away", async () => {
-      const result = await tryKubectl(["create", "--dry-run=server", "-f", "-"], { stdin: manifest("web", labelled) });
-      return result.code !== 0 && result;
-    });
-    t.regex(refused.stderr, /failed calling webhook "namespace\.injection\.heddle\.dev"/);
-    t.false(isInjected(await tryOut(plain)));
-    t.false(isInjected(await tryOut(labelled, { label: "false" })));
-    t.not((await tryKubectl(["create", "-f", "-"], { stdin: manifest("web", plain, { label: "true" }) })).code, 0);
-  } finally {
-    await kubectl(["scale", ...inSystem, deployment, `--replicas=${replicas}`]);
-    await kubectl(["rollout", "status", ...inSystem, deployment, "--timeout=120s"], { deadlineMs: 130_000 });
-  }
-  await waitFor("injection works again", async () => isInjected(await tryOut(labelled)));
 });
