@@ -9,6 +9,7 @@ const terms: CertificateTerms = {
   servingLifetimeMs: 40,
   settleMs: 20,
   replicaLagMs: 10,
+  removedTrustMs: 5,
 };
 
 let count = 0;

@@ -30,6 +30,8 @@ export interface CertificateTerms {
   readonly settleMs: number;
   /** How long a replica that has not read the newest state may go on signing with the authority before. */
   readonly replicaLagMs: number;
+  /** How long an authority stays trusted that was removed, until no replica shows what it signed. */
+  readonly removedTrustMs: number;
 }
 
 const hourMs = 3_600_000;
@@ -39,6 +41,7 @@ export const defaultTerms: CertificateTerms = {
   servingLifetimeMs: 24 * hourMs,
   settleMs: hourMs,
   replicaLagMs: hourMs,
+  removedTrustMs: 30_000,
 };
 
 /** Share of its life after which an authority is renewed. */
@@ -88,6 +91,17 @@ export function afterAction(
     case "forget":
       return { signing, next, retired: retired.filter(({ untilMs }) => untilMs > nowMs) };
   }
+}
+
+/** `created`, made because the state with `removed` is gone: its other replicas are about to learn of that. */
+export function replacing(
+  created: AuthorityState,
+  removed: Authority,
+  nowMs: number,
+  { removedTrustMs }: CertificateTerms,
+): AuthorityState {
+  const untilMs = Math.min(removed.notAfterMs, nowMs + removedTrustMs);
+  return { ...created, retired: [{ certificate: removed.certificate, untilMs }] };
 }
 
 /** What agents and the API server verify serving certificates by: PEM, the signing authority first. */

@@ -1,7 +1,8 @@
 // The mesh's certificate authority as one replica sees it: reads the state that all replicas share, and, while this one
 // leads, takes the steps that authority-plan.ts names, each written on the condition that nobody wrote in between. A
-// state that was removed or cannot be read is made anew at once: that is how a leaked key is done away with. While the
-// store cannot be reached, what was read last stays.
+// state that was removed or cannot be read is made anew at once: that is how a leaked key is done away with; its
+// certificate is trusted for half a minute more, in which every replica gets to show another. While the store cannot be
+// reached, what was read last stays.
 import { systemClock, type Clock } from "../discovery/clock.ts";
 import { silentLogger, type Logger } from "../discovery/logger.ts";
 import { makeAuthority } from "./authority.ts";
@@ -10,6 +11,7 @@ import {
   bundleOf,
   defaultTerms,
   planAuthority,
+  replacing,
   type AuthorityState,
   type CertificateTerms,
 } from "./authority-plan.ts";
@@ -117,7 +119,9 @@ export class CertificateAuthority {
         action === "create" || action === "introduce" || state === null
           ? await makeAuthority(nowMs, this.#terms.authorityLifetimeMs)
           : state.signing;
+      const removed = state === null ? this.#state?.signing : undefined;
       state = afterAction(state, action, fresh, nowMs, this.#terms);
+      if (removed !== undefined) state = replacing(state, removed, nowMs, this.#terms);
       const signsUntil = new Date(state.signing.notAfterMs).toISOString();
       this.#logger.info({ action, signsUntil }, "certificate authority");
     }

@@ -25,6 +25,8 @@ const renewalShare = 0.6;
 const renewalJitter = 0.1;
 /** How often it is looked whether it is time. */
 const checksPerLife = 100;
+/** While the old authority is trusted, clients get this long to be told of the new one before they are shown it. */
+const handoverMs = 2000;
 
 export class ServingCertificateRenewal {
   readonly #options: ServingCertificateOptions;
@@ -33,6 +35,7 @@ export class ServingCertificateRenewal {
   readonly #logger: Logger;
   readonly #loop: ReconcileLoop;
   readonly #unsubscribe: () => void;
+  #cancelHandover: () => void = () => {};
   #signedBy = "";
   #renewAtMs = 0;
 
@@ -48,7 +51,7 @@ export class ServingCertificateRenewal {
       clock: this.#clock,
       onFailure: (reason) => this.#logger.error({ reason }, "cannot make a serving certificate"),
     });
-    this.#unsubscribe = options.authority.onChange(() => void this.#loop.trigger());
+    this.#unsubscribe = options.authority.onChange(() => this.#onAuthority());
   }
 
   /** Makes one when it is time; resolves when that was tried. The first call starts the renewing. */
@@ -58,7 +61,15 @@ export class ServingCertificateRenewal {
 
   close(): Promise<void> {
     this.#unsubscribe();
+    this.#cancelHandover();
     return this.#loop.close();
+  }
+
+  #onAuthority(): void {
+    this.#cancelHandover();
+    const isTrusted = this.#options.authority.state?.retired.some(({ certificate }) => certificate === this.#signedBy);
+    if (isTrusted === true) this.#cancelHandover = this.#clock.schedule(handoverMs, () => void this.#loop.trigger());
+    else void this.#loop.trigger();
   }
 
   async #renew(): Promise<void> {

@@ -189,16 +189,24 @@ test("while the Secret cannot be read, what was read stays and certificates are 
   t.true(isVerified(bundleOf(made.secret.state), latest(only), made.nowMs));
 });
 
-test("a Secret that was removed or cannot be read is made anew, and nothing of the old one is trusted", async (t) => {
+test("a Secret that was removed or cannot be read is made anew, the old one is trusted half a minute more", async (t) => {
   const made = world(t);
   const only = made.replica(0);
+  const follower = made.replica(1);
   await settle(only);
+  await settle(follower);
   for (const damage of [null, { "ca.crt": "bm8=" }]) {
     const old = made.secret.state.signing.certificate;
     made.secret.data = damage;
     made.secret.version += 1;
     await settle(only);
+    t.not(made.secret.state.signing.certificate, old);
+    t.true(isVerified(bundleOf(made.secret.state), latest(follower), made.nowMs), "it has not looked yet");
+    await settle(follower);
+    made.nowMs += 30_000;
+    await settle(only);
     t.false(bundleOf(made.secret.state).includes(old));
+    t.true(isVerified(bundleOf(made.secret.state), latest(follower), made.nowMs));
     t.true(isVerified(bundleOf(made.secret.state), latest(only), made.nowMs));
   }
 });
