@@ -43,6 +43,7 @@ export const HeaderId = {
   CONTENT_ENCODING: 35,
   CONTENT_RANGE: 36,
   MAX_FORWARDS: 37,
+  HEDDLE_REPLAY: 38,
 } as const;
 
 /** Lower-case name by id; "" at 0. */
@@ -85,6 +86,7 @@ export const HEADER_NAMES: readonly string[] = [
   "content-encoding",
   "content-range",
   "max-forwards",
+  "heddle-replay",
 ];
 
 // A hash of the length, the middle and the last character leads to a short chain of candidates.

@@ -6,14 +6,16 @@
 //   idle --start--> resolving --frontend known--> dispatching --connected--> sent --final head--> responding --> idle
 //   resolving, dispatching, sent --local reply--> idle
 //   dispatching --connect failure--> dispatching (one replay) or local reply
-//   sent --reset of a reused connection before any response byte--> dispatching (one replay) or local reply
+//   sent --reset before any response byte, or an answer that says so--> dispatching (one replay) or local reply
 //   responding --upstream failure--> idle, the downstream connection is reset: its head is out, nothing else is honest
 //   any --client gone--> idle, upstream and copies are aborted
 import { ChunkedScanner } from "../http1/chunked-scanner.ts";
 import type { MessageHead } from "../http1/message-head.ts";
 import { FRAMING, HOP_BY_HOP } from "../http1/message-head.ts";
+import { HeaderId } from "../http1/header-names.ts";
 import type { EndpointState } from "../upstream/cluster-manager.ts";
 import { pickEndpoint } from "../upstream/load-balancer.ts";
+import type { Replay } from "../telemetry/spans.ts";
 import { latin1 } from "../transport/latin1.ts";
 import type { UpstreamConnection, UpstreamFailure, UpstreamHandler } from "../upstream/upstream-connection.ts";
 import type { Direction } from "./direction.ts";
@@ -25,7 +27,8 @@ import { localReplyStatus, renderLocalReply } from "./local-reply.ts";
 import type { MirrorCopy } from "./mirror.ts";
 import { feedCopies, startMirrors } from "./mirror.ts";
 import type { ProxyContext } from "./proxy-context.ts";
-import { isIdempotent, mayReplay, replyToFailure } from "./replay.ts";
+import { type Attempt, attemptOf, creditAfter, isIdempotent, mayGoElsewhere, mayReplay } from "./replay.ts";
+import { replayAfterAnswer, replayHintOf, replyToFailure } from "./replay.ts";
 import { RequestFacts } from "./request-facts.ts";
 import { reportExchange } from "./request-report.ts";
 import type { UpgradeOwner } from "./upgrade.ts";
@@ -138,6 +141,7 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
     if (endpoint === null) return this.replyLocally("no_endpoint");
     this.endpoint = endpoint;
     endpoint.activeRequests++;
+    clusterState.replayCredit = creditAfter(clusterState.replayCredit, this.replays.length > 0);
     this.#phase = "dispatching";
     if (isWebSocketHandshake(this.downstream.head)) return this.#carryUpgrade(endpoint);
     this.#body = bytes;
@@ -195,7 +199,7 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
     const start = immediate ? this.#bodyStart : 0;
     const end = immediate ? this.#bodyEnd : bytes.length;
     const size = end - start;
-    if (immediate && size > 0 && this.#requestComplete && bytes !== this.#held.bytes && isIdempotent(head.method)) {
+    if (immediate && size > 0 && this.#requestComplete && (isIdempotent(head.method) || mayGoElsewhere(this))) {
       this.#held.keep(bytes, start, end);
     }
     if (size === 0) {
@@ -253,32 +257,31 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
 
   onUpstreamFailure(failure: UpstreamFailure): void {
     if (this.#phase === "idle") return;
-    this.#upstream = null;
-    this.#dialling = null;
+    this.#upstream = this.#dialling = null;
     if (this.#tunnelFirst !== null) this.downstream.upgrade(null);
     if (this.#phase === "responding") {
       this.#finish(failure.kind);
       this.downstream.reset();
       return;
     }
-    const { method } = this.downstream.head;
-    if (mayReplay(failure, { method, replays: this.replays.length, heldWhole: this.#heldWhole })) {
-      const held = this.#held.bytes;
-      const failed = this.endpoint;
-      const reason = failure.kind === "reset" ? "reset" : "connect-failure";
-      this.replays = [{ timeMs: performance.timeOrigin + this.context.now(), reason, endpoint: failed?.key ?? "" }];
-      this.context.metrics.replays.with(reason).value++;
-      if (failed !== null) failed.activeRequests--;
-      this.endpoint = null;
-      this.#dispatch(held, 0, held.length, failed);
-      return;
-    }
-    this.replyLocally(replyToFailure(failure), failure.message);
+    if (mayReplay(failure, this.#attempt)) return this.#replay(failure.kind === "reset" ? "reset" : "connect-failure");
+    this.replyLocally(replyToFailure(failure), failure.message, replayHintOf(failure, this.direction.name));
   }
 
-  /** The request is complete, and what there is of its body is held. */
-  get #heldWhole(): boolean {
-    return this.#requestComplete && this.#held.whole && this.#held.bytes.length === this.requestBytes;
+  #replay(reason: Replay["reason"]): void {
+    const { bytes } = this.#held;
+    this.#upstream = null;
+    const failed = this.endpoint;
+    this.replays = [{ timeMs: performance.timeOrigin + this.context.now(), reason, endpoint: failed?.key ?? "" }];
+    this.context.metrics.replays.with(reason).value++;
+    if (failed !== null) failed.activeRequests--;
+    this.endpoint = null;
+    this.#dispatch(bytes, 0, bytes.length, failed);
+  }
+
+  get #attempt(): Attempt {
+    const heldWhole = this.#requestComplete && this.#held.whole && this.#held.bytes.length === this.requestBytes;
+    return attemptOf(this, this.downstream.head.method, heldWhole);
   }
 
   // --- response ----------------------------------------------------------------------------------------------------
@@ -289,6 +292,13 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
   }
 
   onResponse(head: MessageHead, bytes: Buffer, bodyStart: number, bodyEnd: number, complete: boolean): boolean {
+    const hint = head.indexOf(HeaderId.HEDDLE_REPLAY);
+    const again = hint < 0 ? null : replayAfterAnswer(head.valueAt(hint), this.#attempt);
+    if (again !== null) {
+      if (!complete) this.#upstream?.abort();
+      this.#replay(again);
+      return true;
+    }
     this.#phase = "responding";
     this.statusCode = head.statusCode;
     this.firstResponseMs = this.context.now();
@@ -343,7 +353,7 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
   }
 
   /** Answers by the proxy itself. Not once a response head is out. */
-  replyLocally(reason: LocalReplyReason, detail?: string): void {
+  replyLocally(reason: LocalReplyReason, detail?: string, replay = ""): void {
     const { downstream } = this;
     this.#abandonUpstream();
     this.localReason = reason;
@@ -353,7 +363,7 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
     const close = downstream.mustClose || !this.#requestComplete || this.#tunnelFirst !== null;
     const { head } = downstream;
     const connection = close ? "close" : head.versionMinor === 0 ? "keep-alive" : "";
-    const text = renderLocalReply(reason, { detail, connection, withoutBody: head.method === "HEAD" });
+    const text = renderLocalReply(reason, { detail, connection, withoutBody: head.method === "HEAD", replay });
     this.#finish(reason);
     downstream.send(text);
     downstream.completeResponse(close);
@@ -368,9 +378,7 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
     if (!this.#requestComplete) for (const copy of this.#copies ?? []) copy.abort("reset");
     reportExchange(this, error);
     this.#held.reset();
-    this.#copies = null;
-    this.#upstream = null;
-    this.#dialling = null;
+    this.#copies = this.#upstream = this.#dialling = null;
   }
 
   #abandonUpstream(): void {

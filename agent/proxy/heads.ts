@@ -7,6 +7,7 @@ import { HOP_BY_HOP } from "../http1/message-head.ts";
 import { traceHeaderNames, traceHeaders } from "../telemetry/trace-context.ts";
 import type { HeaderEdit } from "../snapshot/compiled.ts";
 import type { Exchange } from "./exchange.ts";
+import { replayHeader } from "./replay.ts";
 
 /** Marks a mirrored copy. Gateways strip it from clients. */
 export const mirrorMarkerHeader = "heddle-mirror";
@@ -84,16 +85,17 @@ const nothingDropped: readonly string[] = [];
 
 /**
  * A response, final or 1xx, as it goes to the client. `connection`: value of the Connection header, "" for none;
- * `dropFlags`: HOP_BY_HOP, with FRAMING where the body is framed anew.
+ * `dropFlags`: HOP_BY_HOP, with FRAMING where the body is framed anew. What an agent says to the next goes no further.
  */
 export function renderResponse(exchange: Exchange, head: MessageHead, connection: string, dropFlags: number): string {
   const edit = head.statusCode >= 200 ? (exchange.backend?.responseEdit ?? null) : null;
   const append = edit === null ? "" : edit.append;
+  const drop = edit === null ? nothingDropped : edit.drop;
   return writeHead(
     head,
     responseStartLine(head),
     dropFlags,
-    edit === null ? nothingDropped : edit.drop,
+    head.indexOf(HeaderId.HEDDLE_REPLAY) < 0 ? drop : [...drop, replayHeader],
     connection === "" ? append : `${append}Connection: ${connection}\r\n`,
   );
 }

@@ -2,6 +2,7 @@
 // agent chooses a status. The reason travels in the header `heddle-reason`, so that a client can tell an answer of the
 // mesh from one of the application; names are never changed once released.
 import type { Refusal } from "../http1/refusal.ts";
+import { replayHeader } from "./replay.ts";
 
 interface LocalReply {
   readonly status: number;
@@ -53,11 +54,17 @@ export function localReplyStatus(reason: LocalReplyReason): number {
 
 /**
  * The whole reply as bytes-to-be (latin1). `detail` says more than the reason's sentence, on one line; `connection` is
- * the value of the Connection header, "" for none. A HEAD request gets the same head without the body.
+ * the value of the Connection header, "" for none; `replay` that of heddle-replay. A HEAD request gets the same head
+ * without the body.
  */
 export function renderLocalReply(
   reason: LocalReplyReason,
-  options: { readonly detail?: string | undefined; readonly connection: string; readonly withoutBody: boolean },
+  options: {
+    readonly detail?: string | undefined;
+    readonly connection: string;
+    readonly withoutBody: boolean;
+    readonly replay?: string;
+  },
 ): string {
   const { status, phrase, text } = localReplies[reason];
   const detail = options.detail === undefined ? "" : ` (${options.detail.replaceAll(/[^ -~]/g, "?").slice(0, 200)})`;
@@ -67,6 +74,7 @@ export function renderLocalReply(
     `Content-Type: text/plain; charset=utf-8\r\n` +
     `Content-Length: ${body.length}\r\n` +
     `heddle-reason: ${reason}\r\n` +
+    (options.replay ? `${replayHeader}: ${options.replay}\r\n` : "") +
     (options.connection === "" ? "" : `Connection: ${options.connection}\r\n`) +
     `\r\n` +
     (options.withoutBody ? "" : body)

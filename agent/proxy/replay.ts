@@ -1,7 +1,17 @@
 // Whether a failed attempt may be made again, and what the client is told when not. One function decides, from the
 // failure, the method and what is known of the request's body. Pure.
+//
+// An application that ends is known to its own agent before anybody else: while the news is under way, requests still
+// come to a pod whose application refuses them. Its agent has no other endpoint; the caller's agent has. So the answer of
+// the former says in a header what the failure was, and the latter treats it as a failure of its own.
+import type { Replay } from "../telemetry/spans.ts";
 import type { UpstreamFailure } from "../upstream/upstream-connection.ts";
+import type { Direction } from "./direction.ts";
 import type { LocalReplyReason } from "./local-reply.ts";
+import type { RequestFacts } from "./request-facts.ts";
+
+/** From the agent beside the application to the caller's: "any", nothing was delivered; "idempotent", nobody knows. */
+export const replayHeader = "heddle-replay";
 
 export interface Attempt {
   readonly method: string;
@@ -9,11 +19,36 @@ export interface Attempt {
   readonly replays: number;
   /** The whole request has arrived, and all of its body, if it has one, is still held. */
   readonly heldWhole: boolean;
+  /** The backend has another endpoint. */
+  readonly elsewhere: boolean;
+  /** Replays that the backend's requests have earned, for what may have been delivered. */
+  readonly credit: number;
+}
+
+/** The attempt that a request has made, from what is known of it. */
+export function attemptOf(facts: RequestFacts, method: string, heldWhole: boolean): Attempt {
+  const credit = facts.clusterState?.replayCredit ?? 0;
+  return { method, replays: facts.replays.length, heldWhole, elsewhere: mayGoElsewhere(facts), credit };
+}
+
+/** Whether the request's backend has another endpoint. */
+export function mayGoElsewhere({ clusterState }: RequestFacts): boolean {
+  return clusterState !== null && clusterState.endpoints.length > 1;
+}
+
+/** A request earns its backend a fifth of a replay, so that one which fails is asked at most a fifth more. */
+const creditOfRequest = 0.2;
+const maxCredit = 10;
+
+/** A backend's credit after a first attempt, or after a replay. */
+export function creditAfter(credit: number, isReplay: boolean): number {
+  return isReplay ? Math.max(0, credit - 1) : Math.min(maxCredit, credit + creditOfRequest);
 }
 
 /**
- * One replay, never more: after a connect failure any method, because nothing was sent; after the reset of a reused
- * connection before any response byte, idempotent methods whose whole body is still held (RFC 9112 section 9.3.1).
+ * One replay, never more: after a connect failure any method, because nothing was sent; after the reset of a connection
+ * before any response byte, idempotent methods whose whole body is still held (RFC 9112 section 9.3.1): always when it
+ * had served before, as its peer may have closed it meanwhile; elsewhere and on credit when it was new.
  */
 export function mayReplay(failure: UpstreamFailure, attempt: Attempt): boolean {
   if (attempt.replays > 0) return false;
@@ -22,10 +57,36 @@ export function mayReplay(failure: UpstreamFailure, attempt: Attempt): boolean {
     case "connect-timeout":
       return true;
     case "reset":
-      return failure.reused && attempt.heldWhole && isIdempotent(attempt.method);
+      return (
+        attempt.heldWhole &&
+        isIdempotent(attempt.method) &&
+        (failure.reused || (failure.unanswered === true && attempt.elsewhere && attempt.credit >= 1))
+      );
     case "overflow":
     case "bad-response":
       return false;
+  }
+}
+
+/** As mayReplay, after an answer with this value of heddle-replay; why, or null for no. */
+export function replayAfterAnswer(value: string, attempt: Attempt): Replay["reason"] | null {
+  if (attempt.replays > 0 || !attempt.heldWhole || !attempt.elsewhere) return null;
+  if (value === "any") return "connect-failure";
+  return value === "idempotent" && isIdempotent(attempt.method) && attempt.credit >= 1 ? "reset" : null;
+}
+
+/** What the agent beside the application says to the caller's about the failure; "" for nothing, and for other agents. */
+export function replayHintOf(failure: UpstreamFailure, direction: Direction["name"]): string {
+  if (direction !== "inbound") return "";
+  switch (failure.kind) {
+    case "connect-failed":
+    case "connect-timeout":
+      return "any";
+    case "reset":
+      return failure.unanswered === true ? "idempotent" : "";
+    case "overflow":
+    case "bad-response":
+      return "";
   }
 }
 

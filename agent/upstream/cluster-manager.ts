@@ -78,6 +78,8 @@ export class EndpointState {
 }
 
 export class ClusterState {
+  /** Replays that its requests have earned; see proxy/replay.ts. */
+  replayCredit = 0;
   /** Mirror copies under way to any endpoint of it. */
   activeCopies = 0;
   readonly name: string;

@@ -24,6 +24,8 @@ export interface UpstreamFailure {
    * request was on the way.
    */
   readonly reused: boolean;
+  /** No byte has answered the request, on a connection that had stood. */
+  readonly unanswered?: boolean;
   readonly message: string;
 }
 
@@ -260,8 +262,9 @@ export class UpstreamConnection implements ByteReader, Deadlined {
     this.#handler = null;
     const settled = this.#responseComplete;
     this.#close(kind === "bad-response");
-    if (handler !== null && !settled)
-      handler.onUpstreamFailure({ kind, reused: this.#served > 0 && !this.#answered, message });
+    if (handler === null || settled) return;
+    const unanswered = !this.#answered;
+    handler.onUpstreamFailure({ kind, reused: this.#served > 0 && unanswered, unanswered, message });
   }
 
   #close(reset: boolean): void {

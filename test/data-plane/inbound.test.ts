@@ -62,9 +62,32 @@ test("an application that is down is a 503, and is asked again at once", async (
     const response = await exchange(t, sidecar.inbound, get);
     t.is(response.status, 503);
     t.deepEqual(valuesOf(response, "heddle-reason"), ["connect_failed"]);
+    // The caller's agent may send it elsewhere: nothing was delivered.
+    t.deepEqual(valuesOf(response, "heddle-replay"), ["any"]);
   }
   await startOrigin(t, () => ok("up"), application.port);
   t.is((await exchange(t, sidecar.inbound, get)).status, 200);
+});
+
+test("an application that resets is a 502, which the caller's agent may send elsewhere if that is safe", async (t) => {
+  const application = await startOrigin(t, (_request, socket) => {
+    socket.resetAndDestroy();
+    return null;
+  });
+  const sidecar = await besideApplication(t, application.port);
+  const response = await exchange(t, sidecar.inbound, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  t.is(response.status, 502);
+  t.deepEqual(valuesOf(response, "heddle-replay"), ["idempotent"]);
+  t.is(application.requests.length, 1);
+});
+
+test("what an application says in heddle-replay goes no further", async (t) => {
+  const answer = "HTTP/1.1 503 Service Unavailable\r\nheddle-replay: any\r\nContent-Length: 0\r\n\r\n";
+  const application = await startOrigin(t, () => answer);
+  const sidecar = await besideApplication(t, application.port);
+  const response = await exchange(t, sidecar.inbound, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  t.is(response.status, 503);
+  t.deepEqual(valuesOf(response, "heddle-replay"), []);
 });
 
 test("503 before the workload is known, 404 on a port that the workload does not have", async (t) => {

@@ -1,5 +1,5 @@
-// The one replay: after a connect failure any method, after the reset of a reused connection only what is safe to repeat;
-// never twice, and never to another backend than the one that was drawn.
+// The one replay: after a connect failure any method, after a reset only what is safe to repeat, and so after the answer of
+// an agent that could not reach its application; never twice, and never to another backend than the one that was drawn.
 import test from "ava";
 import { MetricRegistry } from "../../agent/telemetry/metric-registry.ts";
 import { TraceDecider } from "../../agent/telemetry/trace-context.ts";
@@ -11,6 +11,7 @@ import { RawClient, exchange } from "../support/raw-client.ts";
 import { ok, startOrigin, startRawServer } from "../support/raw-server.ts";
 import { valuesOf } from "../support/raw-message.ts";
 import { backend, rule } from "../support/resources.ts";
+import type { Test } from "../support/test-context.ts";
 import { until } from "../support/until.ts";
 
 const refused = 1;
@@ -152,6 +153,83 @@ test("the reset of a fresh connection is not replayed", async (t) => {
   const proxy = await proxyFor(t, { rules: [rule([backend("b")])], clusters: { b: [origin.port] } });
   t.is((await exchange(t, proxy.port, request("GET"))).status, 502);
   t.is(origin.requests.length, 1);
+});
+
+/** Answers what it is asked to; resets a connection at the first request for anything else. */
+const resettingAlways = (t: Test) =>
+  startOrigin(t, (_request, socket) => {
+    socket.resetAndDestroy();
+    return null;
+  });
+
+test("21 the resets of fresh connections are replayed elsewhere, but load grows by a fifth at most", async (t) => {
+  const origins = [await resettingAlways(t), await resettingAlways(t)];
+  const proxy = await proxyFor(t, {
+    rules: [rule([backend("b")])],
+    clusters: { b: origins.map(({ port }) => port) },
+  });
+  const client = await RawClient.connect(t, proxy.port);
+  for (let index = 0; index < 50; index++) t.is((await client.get()).status, 502);
+  t.is(
+    origins.reduce((sum, { requests }) => sum + requests.length, 0),
+    60,
+  );
+});
+
+test("the reset of a fresh connection: POST is not repeated, whatever the credit", async (t) => {
+  const up = await startOrigin(t, () => ok("up"));
+  const down = await resettingAlways(t);
+  const proxy = await proxyFor(
+    t,
+    { rules: [rule([backend("b")])], clusters: { b: [up.port, up.port] } },
+    { random: () => 0 },
+  );
+  const client = await RawClient.connect(t, proxy.port);
+  for (let index = 0; index < 10; index++) await client.get();
+  proxy.configure({ rules: [rule([backend("b")])], clusters: { b: [down.port, up.port] } });
+  t.is((await client.get()).body, "up");
+  client.write(request("POST", "once"));
+  t.is((await client.response()).status, 502);
+  t.is(down.requests.length, 2);
+});
+
+for (const [hint, method, replayed] of [
+  ["any", "POST", true],
+  ["any", "GET", true],
+  ["idempotent", "POST", false],
+] as const) {
+  const title = `an answer "heddle-replay: ${hint}" to ${method} is ${replayed ? "replayed" : "passed on, without it"}`;
+  test(title, async (t) => {
+    const away = await startOrigin(
+      t,
+      () => `HTTP/1.1 503 Service Unavailable\r\nheddle-replay: ${hint}\r\nContent-Length: 4\r\n\r\naway`,
+    );
+    const up = await startOrigin(t, (received) => ok(received.body));
+    const proxy = await proxyFor(
+      t,
+      { rules: [rule([backend("b")])], clusters: { b: [away.port, up.port] } },
+      { random: () => 0 },
+    );
+    const client = await RawClient.connect(t, proxy.port);
+    const body = method === "POST" ? "body" : "";
+    // The second time on connections that stand.
+    for (let round = 0; round < 2; round++) {
+      client.write(request(method, body));
+      const response = await client.response();
+      t.is(response.status, replayed ? 200 : 503);
+      t.is(response.body, replayed ? body : "away");
+      t.deepEqual(valuesOf(response, "heddle-replay"), []);
+    }
+    t.is(up.requests.length, replayed ? 2 : 0);
+  });
+}
+
+test("an answer that may be replayed is passed on when there is no other endpoint", async (t) => {
+  const answer = "HTTP/1.1 503 Service Unavailable\r\nheddle-replay: any\r\nContent-Length: 4\r\n\r\naway";
+  const away = await startOrigin(t, () => answer);
+  const proxy = await proxyFor(t, { rules: [rule([backend("b")])], clusters: { b: [away.port] } });
+  t.is((await exchange(t, proxy.port, request("GET"))).status, 503);
+  t.is(away.requests.length, 1);
 });
 
 test("a reused connection that breaks within its answer is not replayed", async (t) => {
