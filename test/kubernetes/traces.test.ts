@@ -7,7 +7,8 @@ import type { HopAnswer } from "./programs/hop.ts";
 import { Gateway, rolledOut } from "./support/gateway.ts";
 import { applyObjects, injectionInForce } from "./support/injected-namespace.ts";
 import { Jaeger, type JaegerSpan } from "./support/jaeger.ts";
-import { nodeApp, programs, service } from "./support/node-app.ts";
+import { kubectl } from "./support/kubectl.ts";
+import { appPort, nodeApp, programs, service } from "./support/node-app.ts";
 import { Scenario } from "./support/scenario.ts";
 import { waitFor } from "./support/wait-for.ts";
 
@@ -15,7 +16,8 @@ const scenario = Scenario.use(test, ["trace"], ["heddle.dev/injection=enabled"])
 const namespace = scenario.namespace("trace");
 // Jaeger knows services by name alone: those of other runs must be others.
 const suffix = randomBytes(3).toString("hex");
-const [edge, front, second, shadow] = [`edge-${suffix}`, `front-${suffix}`, `second-${suffix}`, `shadow-${suffix}`];
+const [edge, front, second] = [`edge-${suffix}`, `front-${suffix}`, `second-${suffix}`];
+const [shadow, brief] = [`shadow-${suffix}`, `brief-${suffix}`];
 let gateway: Gateway;
 let jaeger: Jaeger;
 
@@ -50,6 +52,7 @@ test.serial.before("gateway, front, second in two versions, and a shadow that is
     // Named after its Deployment, for want of a label.
     nodeApp({ name: shadow, version: "dark", program: "hop.ts" }),
     service("shadow", { run: shadow }),
+    nodeApp({ name: "brief", app: brief, version: "v1", program: "hop.ts" }),
     route("front", { name: edge }, { backendRefs: [{ name: "front", port: 80 }] }),
     route(
       "second",
@@ -63,7 +66,7 @@ test.serial.before("gateway, front, second in two versions, and a shadow that is
       },
     ),
   );
-  await rolledOut(namespace, "front", "second-stable", "second-canary", shadow);
+  await rolledOut(namespace, "front", "second-stable", "second-canary", shadow, "brief");
   gateway = await Gateway.open({ name: edge, namespace });
   await gateway.settled("front:80", "second-stable:80", "second-canary:80", "shadow:80");
   await waitFor("the route of second is in force in the sidecar of front", async () => {
@@ -229,4 +232,18 @@ test("the caller's decision against recording holds through the whole chain", as
   // What was asked after it has arrived.
   await wholeTrace(traceIdOf(await ask()));
   t.deepEqual(await jaeger.trace(traceId), []);
+});
+
+test("what a pod served last, right before its end, is in Jaeger", async (t) => {
+  const path = "jsonpath={.items[0].metadata.name}";
+  const pod = (await kubectl(["-n", namespace, "get", "pods", "-l", `app=${brief}`, "-o", path])).trim();
+  const url = `/api/v1/namespaces/${namespace}/pods/${pod}:${appPort}/proxy/last`;
+  const deletion = ["-n", namespace, "delete", "deployment", "brief", "--wait=false"];
+  await kubectl(["get", "--raw", url]);
+  await kubectl(deletion);
+  const spans = await jaeger.untilTrace(brief, {}, () => true);
+  t.deepEqual(
+    spans.map(({ tags, processTags }) => [tags["url.path"], processTags["k8s.pod.name"]]),
+    [["/last", pod]],
+  );
 });
