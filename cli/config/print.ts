@@ -22,7 +22,8 @@ export interface ConfigPage {
   readonly discovery?: {
     readonly state: string;
     readonly address: string;
-    readonly lastEnd?: string | null;
+    /** Why the stream before this one ended. */
+    readonly lastEnd?: { readonly details: string } | null;
   };
   /** Gateway mode: listener port to bound port. */
   readonly listeners?: Readonly<Record<string, number>>;
@@ -44,7 +45,7 @@ export function printConfig(place: string, page: ConfigPage): readonly string[] 
   const stream =
     discovery === undefined
       ? "not asked for any configuration yet"
-      : `discovery ${discovery.state} at ${discovery.address}${discovery.lastEnd ? `, last ended: ${discovery.lastEnd}` : ""}`;
+      : `discovery ${discovery.state} at ${discovery.address}${discovery.lastEnd?.details ? `, the stream before ended: ${discovery.lastEnd.details}` : ""}`;
   return [
     `${place}: ${page.mode}, version ${page.version || "unknown"}, generation ${resources.generation || "none"}, ${stream}`,
     ...section("listeners", listenerRows(page)),

@@ -28,7 +28,8 @@ export function findClient(
   if (from === undefined) {
     return { namespace: defaultNamespace, pod: "", hasSidecar: true };
   }
-  const [first = "", second] = from.split("/");
+  // "pod/NAME" is what `kubectl get pods -o name` prints.
+  const [first = "", second] = from.replace(/^pods?\//, "").split("/");
   const [namespace, name] = second === undefined ? [defaultNamespace, first] : [first, second];
   const pod = pods.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
   if (pod !== undefined) {

@@ -17,7 +17,8 @@ export function latencyQuantileMs(buckets: readonly number[], quantile: number):
     }
     if (count > 0 && below + count >= rank) {
       const lower = latencyBucketsSeconds[index - 1] ?? 0;
-      return (lower + (upper - lower) * ((rank - below) / count)) * 1000;
+      // Rounded to microseconds: what is beyond is of the arithmetic.
+      return Math.round((lower + (upper - lower) * ((rank - below) / count)) * 1_000_000) / 1000;
     }
     below += count;
   }
