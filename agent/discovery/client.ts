@@ -36,6 +36,9 @@ import { SubscribedNames } from "./subscribed-names.ts";
 
 /** Subscriptions are told together, at most this often: a burst of first dials is one message. */
 const minFlushIntervalMs = 5;
+
+/** While it cannot connect for the same reason, it says so this often. */
+const minWarningIntervalMs = 60_000;
 const sweepIntervalMs = 30_000;
 const maxRulesPerReport = 1000;
 
@@ -63,6 +66,7 @@ export class DiscoveryClient {
   #applied = 0;
   #refused = 0;
   #lastEnd: ConnectionEnd | null = null;
+  #warnedAtMs = -Infinity;
 
   constructor(options: DiscoveryClientOptions) {
     if (options.addresses.length === 0) throw new Error("no control plane address was given");
@@ -213,12 +217,20 @@ export class DiscoveryClient {
     const fields = { address: this.#address, code: end.code, details: end.details, delayMs: Math.round(delayMs) };
     if (kind === "final") this.#logger.error(fields, "the control plane refuses this agent");
     else if (end.code === status.OK) this.#logger.info(fields, "the control plane ended the stream in order");
-    else this.#logger.warn(fields, "disconnected from the control plane");
+    else this.#logger[this.#isOldNews(end) ? "debug" : "warn"](fields, "disconnected from the control plane");
     this.#lastEnd = end;
     this.#connection = null;
     this.#state = "waiting";
     this.#addressIndex += 1;
     this.#cancelReconnect = this.#clock.schedule(delayMs, () => this.#connect());
+  }
+
+  /** Whether the log has it: an outage of an hour is not a line for each attempt of each agent. */
+  #isOldNews({ code }: ConnectionEnd): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#lastEnd?.code === code && nowMs < this.#warnedAtMs + minWarningIntervalMs) return true;
+    this.#warnedAtMs = nowMs;
+    return false;
   }
 
   #receive(response: DiscoveryResponse): void {
@@ -233,6 +245,7 @@ export class DiscoveryClient {
     this.#applied += 1;
     if (this.#state === "connecting") {
       this.#connects += 1;
+      this.#warnedAtMs = -Infinity;
       this.#logger.info({ address: this.#address }, "connected to the control plane");
     }
     this.#state = "streaming";

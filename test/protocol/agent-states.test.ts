@@ -247,6 +247,32 @@ test("C8 an attempt without a response for 10 s is given up", async (t) => {
   await until(() => silent.isCancelled, "the end of the silent stream");
 });
 
+test("an outage is a warning once a minute, not for each attempt; after a connection it is news again", async (t) => {
+  const controlPlane = await startControlPlane(t);
+  const warnings: string[] = [];
+  const logger = { debug() {}, info() {}, error() {}, warn: (_: unknown, message: string) => warnings.push(message) };
+  const agent = startAgent(t, [controlPlane.port], { logger });
+  agent.client.start();
+  const fail = async (respond: boolean): Promise<void> => {
+    const stream = await controlPlane.stream();
+    await stream.hello();
+    if (respond) {
+      stream.respond({});
+      await until(() => agent.client.status().state === "streaming", "the response");
+    }
+    stream.end(status.UNAVAILABLE, "away");
+    await untilWaiting(agent);
+    agent.clock.advance(7000);
+  };
+  for (let attempt = 0; attempt < 8; attempt++) await fail(false);
+  t.deepEqual(warnings, ["disconnected from the control plane"]);
+  await fail(false);
+  await fail(false);
+  t.is(warnings.length, 2, "a minute has passed");
+  await fail(true);
+  t.is(warnings.length, 3, "it had been connected");
+});
+
 test("C24 an attempt without a connection is given up: after 500 ms, after twice as long next time", async (t) => {
   const held = new Set<Socket>();
   // Takes connections and says nothing, as an address does behind which nobody lives any more.
