@@ -13,8 +13,10 @@ export interface RawAgentOptions {
   readonly subscriptions?: readonly string[];
   readonly known?: Readonly<Record<string, string>>;
   readonly protocolVersion?: string;
-  /** PEM bundle: connects over TLS, to a server called "localhost". */
+  /** PEM bundle: connects over TLS. */
   readonly ca?: string;
+  /** What the server's certificate must name; "localhost" unless said. */
+  readonly serverName?: string;
   /** Sent as the stream's authorization, as it is. */
   readonly authorization?: string;
 }
@@ -32,13 +34,13 @@ export class RawAgent {
   #barrierCount = 0;
 
   /** Opens the stream and says nothing. */
-  constructor(port: number, { ca, authorization }: Pick<RawAgentOptions, "ca" | "authorization"> = {}) {
+  constructor(port: number, { ca, serverName = "localhost", authorization }: RawAgentOptions = {}) {
     this.#port = port;
     const channel = ca === undefined ? credentials.createInsecure() : credentials.createSsl(Buffer.from(ca));
     const metadata = new Metadata();
     if (authorization !== undefined) metadata.set("authorization", authorization);
     this.#client = new DiscoveryClientConstructor(`127.0.0.1:${port}`, channel, {
-      ...(ca !== undefined && { "grpc.ssl_target_name_override": "localhost" }),
+      ...(ca !== undefined && { "grpc.ssl_target_name_override": serverName }),
       "grpc.use_local_subchannel_pool": 1,
       "grpc.enable_http_proxy": 0,
     });
