@@ -2,7 +2,7 @@
 import test from "ava";
 import type { MetricFamily } from "../support/prometheus-text.ts";
 import { Gateway, rolledOut } from "./support/gateway.ts";
-import { scrapeGateway } from "./support/gateway-metrics.ts";
+import { scrapeGateway } from "./support/agent-metrics.ts";
 import { text } from "./support/http-client.ts";
 import { OpenLoop } from "./support/open-loop.ts";
 import { gatewayYaml, mirrorRoute, myApp } from "./support/recipe.ts";

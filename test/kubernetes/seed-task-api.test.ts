@@ -3,7 +3,7 @@
 import test from "ava";
 import { sumOfRates } from "../support/prometheus-text.ts";
 import { Gateway, rolledOut } from "./support/gateway.ts";
-import { scrapeGateway } from "./support/gateway-metrics.ts";
+import { scrapeGateway } from "./support/agent-metrics.ts";
 import { version } from "./support/http-client.ts";
 import { OpenLoop } from "./support/open-loop.ts";
 import { Scenario } from "./support/scenario.ts";

@@ -1,4 +1,4 @@
-// The metrics of a Gateway's agent, scraped through the API server, so from anywhere that kubectl works.
+// The metrics of an agent, of a Gateway's or a pod's, scraped through the API server, so from anywhere that kubectl works.
 import { agentPorts, labels } from "../../../proto/kubernetes.ts";
 import { type MetricFamily, parsePrometheusText } from "../../support/prometheus-text.ts";
 import { kubectl } from "./kubectl.ts";
@@ -7,7 +7,11 @@ import { kubectl } from "./kubectl.ts";
 export async function scrapeGateway(namespace: string, gateway: string): Promise<Map<string, MetricFamily>> {
   const selector = `${labels.gatewayName}=${gateway}`;
   const list = ["-n", namespace, "get", "pods", "-l", selector, "-o", "jsonpath={.items[0].metadata.name}"];
-  const pod = await kubectl(list);
+  return scrapePod(namespace, await kubectl(list));
+}
+
+/** The families of the pod's agent. */
+export async function scrapePod(namespace: string, pod: string): Promise<Map<string, MetricFamily>> {
   const page = `/api/v1/namespaces/${namespace}/pods/${pod}:${agentPorts.health}/proxy/metrics`;
   return parsePrometheusText(await kubectl(["get", "--raw", page]));
 }
