@@ -120,6 +120,8 @@ export interface ClusterFacts {
 /** Facts about an installation. */
 export interface InstallationFacts {
   readonly version: string;
+  /** The only one whose pods and Gateways were asked for; undefined: all. */
+  readonly namespace?: string | undefined;
   readonly nowMs: number;
   readonly deployment: Fact<DeploymentObject>;
   readonly agents: Fact<readonly ReplicaAnswer<AgentsPage>[]>;

@@ -113,6 +113,7 @@ export async function gatherInstallation(
     webhookCall,
     bundle,
     certificates,
+    namespace,
     namespaces,
     configMaps,
     gatewayClasses,

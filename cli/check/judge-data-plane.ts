@@ -1,7 +1,6 @@
 // Whether Gateways are served and pods are in step: injected, with what would be injected now, connected, up to date.
 // Pure. A pod out of step is a warning: traffic flows, and only its owner knows when to restart it.
 import { annotations, containerNames, labels, systemNamespace } from "../../proto/kubernetes.ts";
-import type { ApiObject } from "../cluster/client.ts";
 import { controllerName } from "../folder/controller.ts";
 import { knownAgents } from "../get/agents-of-replicas.ts";
 import { Category, few, type CheckLine } from "./check-line.ts";
@@ -78,7 +77,7 @@ export function judgePods(facts: InstallationFacts): readonly CheckLine[] {
       .filter(({ metadata }) => metadata.labels?.[labels.namespaceInjection] === "enabled")
       .map(({ metadata }) => metadata.name),
   );
-  judgePodSecurity(category, namespaces.ok ? namespaces.value : [], labelled);
+  judgePodSecurity(category, facts, labelled);
   const bare = living.filter((pod) => !hasProxy(pod) && asksForInjection(pod, labelled));
   if (bare.length > 0) {
     category.warn(
@@ -104,8 +103,13 @@ export function judgePods(facts: InstallationFacts): readonly CheckLine[] {
 }
 
 /** Pod Security of these namespaces refuses heddle-capture's NET_ADMIN, hence every injected pod. */
-function judgePodSecurity(category: Category, namespaces: readonly ApiObject[], labelled: ReadonlySet<string>): void {
-  const strict = namespaces.flatMap(({ metadata }) => {
+function judgePodSecurity(
+  category: Category,
+  { namespace, namespaces }: InstallationFacts,
+  labelled: ReadonlySet<string>,
+): void {
+  const strict = (namespaces.ok ? namespaces.value : []).flatMap(({ metadata }) => {
+    if (namespace !== undefined && namespace !== metadata.name) return [];
     const level = metadata.labels?.[podSecurityLabel];
     return labelled.has(metadata.name) && (level === "baseline" || level === "restricted")
       ? [`${metadata.name} (${level})`]
