@@ -156,16 +156,20 @@ async function createCrowd(creator: Creator): Promise<void> {
 
 async function controlPlanesKnow(): Promise<void> {
   const list = ["-n", systemNamespace, "get", "pods", "-l", "app.kubernetes.io/name=heddle-control-plane"];
-  await waitFor(`every replica serves more than ${services} resources`, async () => {
-    const pods = (await kubectl([...list, "-o", "jsonpath={.items[*].metadata.name}"])).trim().split(/\s+/);
-    const counts = await Promise.all(
-      pods.map(async (pod) => {
-        const metrics = await scrape(systemNamespace, pod, controlPlanePorts.health);
-        return metrics.get("heddle_snapshot_resources")?.samples.reduce((sum, sample) => sum + sample.value, 0) ?? 0;
-      }),
-    );
-    return counts.every((count) => count > services);
-  });
+  await waitFor(
+    `every replica serves more than ${services} resources`,
+    async () => {
+      const pods = (await kubectl([...list, "-o", "jsonpath={.items[*].metadata.name}"])).trim().split(/\s+/);
+      const counts = await Promise.all(
+        pods.map(async (pod) => {
+          const metrics = await scrape(systemNamespace, pod, controlPlanePorts.health);
+          return metrics.get("heddle_snapshot_resources")?.samples.reduce((sum, sample) => sum + sample.value, 0) ?? 0;
+        }),
+      );
+      return counts.every((count) => count > services);
+    },
+    { deadlineMs: 120_000, pollMs: 500 },
+  );
 }
 
 test.serial("14 a first call waits for one answer of the control plane", async (t) => {
