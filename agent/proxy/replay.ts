@@ -38,7 +38,7 @@ export function mayGoElsewhere({ clusterState }: RequestFacts): boolean {
 
 /** A request earns its backend a fifth of a replay, so that one which fails is asked at most a fifth more. */
 const creditOfRequest = 0.2;
-const maxCredit = 10;
+const maxCredit = 100;
 
 /** A backend's credit after a first attempt, or after a replay. */
 export function creditAfter(credit: number, isReplay: boolean): number {

@@ -31,10 +31,12 @@ export interface Outcome {
 
 export interface LoadSummary {
   readonly sent: number;
-  /** How often each status, or error, came. */
+  /** How often each status, or error, came; with a 5xx its body, so that it says whose it is. */
   readonly outcomes: Readonly<Record<string, number>>;
   /** How often each body came with a 200, its beginning only; at most 100 different ones. */
   readonly texts: Readonly<Record<string, number>>;
+  /** When each of these bodies came last, milliseconds since 1970. */
+  readonly lastMs: Readonly<Record<string, number>>;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly slowestMs: number;
@@ -53,6 +55,7 @@ export class OpenLoop {
   readonly #agent: Agent;
   readonly #outcomes: Record<string, number> = {};
   readonly #texts: Record<string, number> = {};
+  readonly #lastMs: Record<string, number> = {};
   readonly #durationsMs: number[] = [];
   #sent = 0;
   #outstanding = 0;
@@ -95,6 +98,7 @@ export class OpenLoop {
       sent: this.#sent,
       outcomes: this.#outcomes,
       texts: this.#texts,
+      lastMs: this.#lastMs,
       p50Ms: quantile(0.5),
       p99Ms: quantile(0.99),
       slowestMs: quantile(1),
@@ -145,13 +149,14 @@ export class OpenLoop {
   }
 
   #count({ status, error, text, tookMs }: Outcome): void {
-    const name = status === 0 ? error : String(status);
+    const name = status === 0 ? error : status < 500 ? String(status) : `${status} ${text}`;
     this.#outcomes[name] = (this.#outcomes[name] ?? 0) + 1;
     if (status !== 0) this.#durationsMs.push(tookMs);
     if (status === 200) {
       const known = text in this.#texts || Object.keys(this.#texts).length < maxTexts;
       const key = known ? text : "(others)";
       this.#texts[key] = (this.#texts[key] ?? 0) + 1;
+      this.#lastMs[key] = Date.now();
     }
   }
 }

@@ -14,15 +14,15 @@ export class Scenario {
   readonly #labels: readonly string[];
 
   /** `names` are the seed's namespaces; `labels` such as "heddle.dev/injection=enabled" go on each. */
-  constructor(names: readonly string[], labels: readonly string[] = []) {
+  constructor(names: readonly string[], labels: readonly string[] = [], prefix = "seed") {
     const suffix = randomBytes(3).toString("hex");
-    this.namespaces = new Map(names.map((name) => [name, `seed-${name}-${suffix}`]));
+    this.namespaces = new Map(names.map((name) => [name, `${prefix}-${name}-${suffix}`]));
     this.#labels = labels;
   }
 
   /** Creates the namespaces before the file's tests, deletes them after, and explains every failed test. */
-  static use(test: TestFn, names: readonly string[], labels: readonly string[] = []): Scenario {
-    const scenario = new Scenario(names, labels);
+  static use(test: TestFn, names: readonly string[], labels: readonly string[] = [], prefix = "seed"): Scenario {
+    const scenario = new Scenario(names, labels, prefix);
     test.serial.before("namespaces", () => scenario.create());
     test.afterEach.always("explain a failure", async (t) => {
       if (!t.passed) console.error(await scenario.explain());
