@@ -95,9 +95,6 @@ test("pain 20: 400 connections without keep-alive, ten at a time, all get 200 an
   t.deepEqual(wrong, []);
 });
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((one, other) => one - other)[values.length >> 1] ?? NaN;
-
 const conversations: readonly (readonly [string, Pick<Exchange, "port" | "send" | "reply" | "until">])[] = [
   ["MySQL", { port: 3306, send: "", reply: "\x01\x00\x00\x01\x0e", until: "\x02\x00\x01\x00\x00\x01\x0e" }],
   ["SMTP", { port: 2525, send: "", reply: "EHLO heddle\r\n", until: "ESMTP\r\nEHLO heddle\r\n" }],
@@ -108,12 +105,12 @@ const conversations: readonly (readonly [string, Pick<Exchange, "port" | "send" 
 for (const [name, conversation] of conversations) {
   test.serial(`pain 15: ${name} between injected pods: the first byte comes in 200 ms`, async (t) => {
     for (const host of ["greeter", await mesh.podAddress("greeter")]) {
-      // The middle of five: the machine that runs the test has other things to do.
+      // The least of five: what else the machine does can only add to it, and a wait of an agent is in each.
       const heard = await exchange([{ ...conversation, host, times: 5 }]);
       for (const { error } of heard) t.is(error, "");
-      const took = heard.map(({ firstByteMs }) => firstByteMs);
+      const took = heard.map(({ connectMs, firstByteMs }) => connectMs + firstByteMs);
       t.log(host, took.map(Math.round).join(" "), "ms");
-      t.true(median(took) < 200, `${took.join(" ")} ms`);
+      t.true(Math.min(...took) < 200, `${took.join(" ")} ms`);
     }
   });
 }

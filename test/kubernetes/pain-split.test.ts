@@ -46,7 +46,9 @@ const split = (mark: string, stable: number, canary: number): object =>
 /** What all clients together were answered, `total` requests in equal parts at the same time. */
 async function counts(mark: string, names: readonly string[]): Promise<Record<string, number>> {
   const input: CountInput = { host: "shop", port: 80, path: "/", count: total / names.length, mark };
-  const parts = await Promise.all(names.map((name) => mesh.run<Record<string, number>>(name, "count.ts", input)));
+  const parts = await Promise.all(
+    names.map((name) => mesh.run<Record<string, number>>(name, "count.ts", input, 180_000)),
+  );
   const sum: Record<string, number> = {};
   for (const [version, count] of parts.flatMap((part) => Object.entries(part))) {
     sum[version] = (sum[version] ?? 0) + count;
