@@ -108,7 +108,6 @@ export class ClusterControlPlane {
             metrics: injections,
           });
     this.#others = new OtherReplicas({
-      isLeader,
       addresses: () => this.#otherReplicas(config),
       onChange: () => this.controlPlane.refresh(),
     });

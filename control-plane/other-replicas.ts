@@ -1,12 +1,11 @@
 // What agents of the other replicas hold. An agent's stream is with one replica and statuses are written by the one that
-// leads, so that one asks the others, over plain HTTP at their health address, which Gateways they know to be served.
+// leads, so each asks the others, over plain HTTP at their health address, which Gateways they know to be served: also
+// those that follow, since who takes over must know what the replica knew that is gone.
 import { type Clock, systemClock } from "./discovery/clock.ts";
 
 export interface OtherReplicasOptions {
   /** "http://address:port" of every other replica that runs. */
   readonly addresses: () => readonly string[];
-  /** Asked before every round. */
-  readonly isLeader: () => boolean;
   readonly onChange: () => void;
   readonly clock?: Clock;
 }
@@ -14,7 +13,7 @@ export interface OtherReplicasOptions {
 const intervalMs = 500;
 const timeoutMs = 1000;
 /** A replica that does not answer is believed this long: its agents are about to tell another. */
-const believedForMs = 5000;
+const believedForMs = 10_000;
 const maxBytes = 1024 * 1024;
 
 export class OtherReplicas {
@@ -49,7 +48,6 @@ export class OtherReplicas {
   }
 
   async #round(): Promise<void> {
-    if (!this.#options.isLeader()) return;
     const addresses = new Set(this.#options.addresses());
     await Promise.all([...addresses].map((address) => this.#ask(address)));
     const oldestMs = this.#clock.monotonicMs() - believedForMs;

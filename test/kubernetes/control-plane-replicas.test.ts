@@ -41,15 +41,14 @@ for (const [what, isPodDeleted] of [
   ["the leader's process is killed and its pod is gone", true],
 ] as const) {
   test.serial(`${what}: its agents are with the other replica in 2 s, and no request fails`, async (t) => {
-    await mesh.spread();
-    const { holder: victim } = await lease();
-    const survivorName = (await readyReplicas()).find((name) => name !== victim);
-    t.truthy(survivorName);
-    const survivor = await Replica.open(survivorName!);
-    t.teardown(() => survivor.close());
     await mesh.underLoad(t, async () => {
+      await mesh.spread();
+      const { holder: victim } = await lease();
+      const survivorName = (await readyReplicas()).find((name) => name !== victim);
+      t.truthy(survivorName);
+      const survivor = await Replica.open(survivorName!);
+      t.teardown(() => survivor.close());
       const pods = await mesh.agentPods();
-      await mesh.allConnected();
       const moved = pods.length - (await survivor.agents(namespace)).size;
       t.true(moved > 0, "it has agents");
       const killedMs = await killReplica(namespace, victim);
