@@ -1,7 +1,7 @@
 // The control plane is away while pods roll: agents go on with what they hold, and once it is back they leave the
 // addresses behind that have gone. In a file of its own, since everybody on the cluster is without a control plane.
 import test from "ava";
-import { systemNamespace } from "../../proto/kubernetes.ts";
+import { agentPorts, systemNamespace } from "../../proto/kubernetes.ts";
 import { Gateway, rolledOut } from "./support/gateway.ts";
 import { scrapeGateway } from "./support/agent-metrics.ts";
 import { kubectl, kubectlJson } from "./support/kubectl.ts";
@@ -82,6 +82,11 @@ test.serial(title, async (t) => {
   });
   const outcomes: Outcome[] = [];
   const outside = new OpenLoop({ ...gateway.way, path: "/", rate: 40 }, (outcome) => outcomes.push(outcome)).start();
+  // A Service that nobody has asked for yet is passed through while there is nobody to ask: no matter of the mesh.
+  const metrics = `/api/v1/namespaces/${namespace}/pods/client:${agentPorts.health}/proxy/metrics`;
+  await waitFor("the client calls through the mesh", async () =>
+    /^http_requests_total\{[^}]*\} [1-9]/m.test(await kubectl(["get", "--raw", metrics])),
+  );
   const before = await podsOf("rolls");
   const replicas = await kubectl(["get", ...controlPlane, "-o", "jsonpath={.spec.replicas}"]);
   const startedMs = performance.now();
