@@ -57,9 +57,12 @@ async function scrape(inNamespace: string, pod: string, port: number): Promise<M
   );
 }
 
+function total(metrics: ReadonlyMap<string, MetricFamily>, name: string): number {
+  return (metrics.get(name)?.samples ?? []).reduce((sum, sample) => sum + sample.value, 0);
+}
+
 async function value(pod: string, name: string): Promise<number> {
-  const samples = (await scrape(namespace, pod, agentPorts.health)).get(name)?.samples ?? [];
-  return samples.reduce((sum, sample) => sum + sample.value, 0);
+  return total(await scrape(namespace, pod, agentPorts.health), name);
 }
 
 async function call(app: string, ...urls: readonly string[]): Promise<readonly Dial[]> {
@@ -163,7 +166,7 @@ async function controlPlanesKnow(): Promise<void> {
       const counts = await Promise.all(
         pods.map(async (pod) => {
           const metrics = await scrape(systemNamespace, pod, controlPlanePorts.health);
-          return metrics.get("heddle_snapshot_resources")?.samples.reduce((sum, sample) => sum + sample.value, 0) ?? 0;
+          return total(metrics, "heddle_snapshot_resources");
         }),
       );
       return counts.every((count) => count > services);
@@ -192,8 +195,14 @@ test.serial(
     await work(early);
     const inEmpty = await memory(early);
     const pods = await Promise.all(early.map(podOf));
+    // A stream that was opened again is told once more what it has.
     const heard = (): Promise<number[]> =>
-      Promise.all(pods.map((pod) => value(pod, "heddle_discovery_responses_total")));
+      Promise.all(
+        pods.map(async (pod) => {
+          const metrics = await scrape(namespace, pod, agentPorts.health);
+          return total(metrics, "heddle_discovery_responses_total") - total(metrics, "heddle_discovery_connects_total");
+        }),
+      );
     const heardBefore = await heard();
 
     const startedMs = performance.now();
