@@ -28,7 +28,7 @@ import type { MirrorCopy } from "./mirror.ts";
 import { feedCopies, startMirrors } from "./mirror.ts";
 import type { ProxyContext } from "./proxy-context.ts";
 import { type Attempt, attemptOf, creditAfter, isIdempotent, mayGoElsewhere, mayReplay } from "./replay.ts";
-import { replayAfterAnswer, replayHintOf, replyToFailure } from "./replay.ts";
+import { detailOf, replayAfterAnswer, replayHintOf, replyToFailure } from "./replay.ts";
 import { RequestFacts } from "./request-facts.ts";
 import { reportExchange } from "./request-report.ts";
 import type { UpgradeOwner } from "./upgrade.ts";
@@ -265,7 +265,8 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
       return;
     }
     if (mayReplay(failure, this.#attempt)) return this.#replay(failure.kind === "reset" ? "reset" : "connect-failure");
-    this.replyLocally(replyToFailure(failure), failure.message, replayHintOf(failure, this.direction.name));
+    const { name } = this.direction;
+    this.replyLocally(replyToFailure(failure), detailOf(failure, name), replayHintOf(failure, name));
   }
 
   #replay(reason: Replay["reason"]): void {

@@ -90,6 +90,11 @@ export function replayHintOf(failure: UpstreamFailure, direction: Direction["nam
   }
 }
 
+/** What the client is told beyond the reason. Whoever calls a gateway may be anybody: addresses of pods are not theirs. */
+export function detailOf(failure: UpstreamFailure, direction: Direction["name"]): string | undefined {
+  return direction === "gateway" ? undefined : failure.message;
+}
+
 /** RFC 9110 section 9.2.2. */
 export function isIdempotent(method: string): boolean {
   switch (method) {

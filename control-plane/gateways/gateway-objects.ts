@@ -215,11 +215,7 @@ function deploymentSpec(
   };
 }
 
-function container(
-  gateway: Gateway,
-  parameters: GatewayParameters,
-  settings: GatewaySettings,
-): unknown {
+function container(gateway: Gateway, parameters: GatewayParameters, settings: GatewaySettings): unknown {
   const { namespace, name } = gateway.meta;
   const probe = (path: string): unknown => ({ path, port: "health", scheme: "HTTP" });
   return {
