@@ -96,7 +96,7 @@ async function open(t: Test, proxy: TestProxy, more = ""): Promise<{ client: Raw
 /** The next message on an open connection; `offset` counts bytes that were read before. */
 async function message(client: RawClient, skip = 0): Promise<{ opcode: number; payload: Buffer; end: number }> {
   const read = () => readFrame(Buffer.from(client.unread.slice(skip), "latin1"));
-  await client.until(() => read() !== null || client.closed);
+  await client.until(() => read() !== null || client.closed, 60_000);
   const found = read();
   if (found === null) throw new Error(`closed before a message; unread: ${client.unread}`);
   return found;
@@ -167,7 +167,7 @@ for (const side of ["client", "server"] as const) {
     client.socket.removeAllListeners("data");
     reader.on("data", (bytes: Buffer | string) => (read += bytes.length));
     reader.resume();
-    await until(() => read >= total);
+    await until(() => read >= total, 60_000);
     t.is(read, total);
   });
 }

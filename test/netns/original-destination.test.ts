@@ -1,5 +1,6 @@
 // The destination of captured connections, from a real kernel: a network namespace of its own, iptables REDIRECT, and the
 // rule that leaves the sidecar's own dials alone. Without root or the tools, it says which is missing and skips.
+import { threadId } from "node:worker_threads";
 import type { ChildProcess } from "node:child_process";
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,7 +12,7 @@ import { until } from "../support/until.ts";
 const service = "10.96.0.10";
 const outside = "10.97.0.1";
 const outsideIpv6 = "fd00::97";
-const namespace = `heddle-test-${process.pid}`;
+const namespace = `heddle-test-${process.pid}-${threadId}`;
 const sidecarUser = 1337;
 const run = promisify(execFile);
 

@@ -1,6 +1,7 @@
 // Two network namespaces joined by a cable: one for a pod, one for the node that it runs on. Programs run in either, the
 // capture program with the rights of an init container and the agent as the proxy's user. The machine's own tables are
 // never touched. Without root or the tools, `missing` says which, and tests skip.
+import { threadId } from "node:worker_threads";
 import type { ChildProcess } from "node:child_process";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -41,7 +42,7 @@ export function missing(): string {
   ] as const) {
     if (spawnSync(program, [argument]).error !== undefined) return `${program} is not installed`;
   }
-  const name = `heddle-try-${process.pid}`;
+  const name = `heddle-try-${process.pid}-${threadId}`;
   try {
     execFileSync("ip", ["netns", "add", name], { stdio: "pipe" });
     execFileSync("ip", ["netns", "exec", name, "iptables", "-t", "nat", "-S"], { stdio: "pipe" });
@@ -67,7 +68,7 @@ export class PodNamespace {
 
   /** Both namespaces, cabled, with addresses of both families, gone when the test ends. */
   static create(t: Test): PodNamespace {
-    const pod = new PodNamespace(`heddle-${process.pid}-${made++}`);
+    const pod = new PodNamespace(`heddle-${process.pid}-${threadId}-${made++}`);
     t.teardown(async () => {
       for (const running of pod.#running) await running.stop("SIGKILL");
       for (const name of [pod.#name, pod.#node]) spawnSync("ip", ["netns", "delete", name]);
