@@ -4,7 +4,11 @@ import { get } from "node:http";
 import { agentPorts } from "../proto/kubernetes.ts";
 
 const url = process.env["HEDDLE_WAIT_URL"] || `http://127.0.0.1:${agentPorts.health}/readyz`;
-const deadlineMs = Number(process.env["HEDDLE_WAIT_DEADLINE_MS"] || 60_000);
+/**
+ * Longer than an agent takes for itself (10 s without a control plane), shorter than the usual grace of a pod: the kubelet
+ * ends a container that is being deleted only when its postStart has returned.
+ */
+const deadlineMs = Number(process.env["HEDDLE_WAIT_DEADLINE_MS"] || 20_000);
 const askEveryMs = 100;
 const answerTimeoutMs = 1000;
 
