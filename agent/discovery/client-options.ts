@@ -64,7 +64,7 @@ export const defaultClientLimits: DiscoveryClientLimits = {
   initialConnectTimeoutMs: 500,
   firstResponseTimeoutMs: 10_000,
   initialBackoffMs: 100,
-  maxBackoffMs: 5000,
+  maxBackoffMs: 1000,
   finalBackoffMs: 60_000,
 };
 

@@ -114,6 +114,8 @@ export class DisturbedMesh {
 
   /** Waits until every replica holds agents of the namespace. Each agent chooses by chance: idle pods choose again. */
   async spread(): Promise<Readonly<Record<string, number>>> {
+    // One that is starting again holds none, and is not asked.
+    await waitFor("both replicas are ready", async () => (await readyReplicas()).length === 2);
     for (let round = 0; ; round++) {
       const counts = await this.allConnected();
       if (Object.values(counts).every((count) => count > 0) || round === 4) return counts;
