@@ -22,6 +22,6 @@ export default {
       ? files[cluster]
       : ["**/*.test.ts", "!test/soak/**", "!test/kubernetes/**"],
   nodeArguments: ["--disable-warning=ExperimentalWarning"],
-  timeout: cluster ? "15m" : "2m",
+  timeout: cluster ? "4m" : "2m",
   ...(cluster && { concurrency: cluster === "shared" ? 3 : 1 }),
 };

@@ -79,6 +79,8 @@ export class OpenLoop {
       const due = Math.floor(((performance.now() - startedMs) * this.#options.rate) / 1000);
       while (this.#sent < due) this.#send();
     }, tickMs);
+    // A test that failed before it stopped its load must end all the same.
+    this.#timer.unref();
     return this;
   }
 
