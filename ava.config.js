@@ -4,9 +4,17 @@
 const soak = process.env.HEDDLE_SOAK === "1";
 const cluster = process.env.HEDDLE_CLUSTER_TESTS;
 
-const alone = ["control-plane-*", "figures", "pain-11-*", "pain-14-*", "pain-18-*", "pain-23-*", "pain-rollouts"].map(
-  (name) => `test/kubernetes/${name}.test.ts`,
-);
+const alone = [
+  "control-plane-*",
+  "figures",
+  "pain-11-*",
+  "pain-14-*",
+  "pain-18-*",
+  "pain-23-*",
+  "pain-protocols",
+  "pain-rollouts",
+  "seed-recipe-mirror",
+].map((name) => `test/kubernetes/${name}.test.ts`);
 
 const files = {
   shared: ["test/kubernetes/*.test.ts", ...alone.map((file) => `!${file}`)],
@@ -23,5 +31,5 @@ export default {
       : ["**/*.test.ts", "!test/soak/**", "!test/kubernetes/**"],
   nodeArguments: ["--disable-warning=ExperimentalWarning"],
   timeout: cluster ? "4m" : "2m",
-  ...(cluster && { concurrency: cluster === "shared" ? 3 : 1 }),
+  ...(cluster && { concurrency: cluster === "shared" ? 2 : 1 }),
 };
