@@ -85,11 +85,6 @@ export class CaConfigMaps {
     return this.#distributed?.bundle === bundle && this.#distributed.wanted === this.#wanted;
   }
 
-  /** Namespaces whose ConfigMap of that name is not ours: their agents cannot verify the control plane. */
-  get foreign(): ReadonlySet<string> {
-    return this.#foreign;
-  }
-
   /** Looks and repairs; resolves when that was tried. */
   refresh(): Promise<void> {
     return this.#loop.trigger();
