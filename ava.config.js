@@ -7,7 +7,6 @@ const cluster = process.env.HEDDLE_CLUSTER_TESTS;
 const alone = [
   "control-plane-*",
   "figures",
-  "pain-11-*",
   "pain-14-*",
   "pain-18-*",
   "pain-23-*",

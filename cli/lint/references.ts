@@ -150,7 +150,7 @@ function adviceFor(state: ClusterState, parent: ParentReference, { reason }: Con
       return "refer to a Service; the share is answered 500 until then";
     }
     case "UnsupportedValue": {
-      return "remove what is not supported; the rule answers 500 until then";
+      return "remove what is not supported";
     }
     default: {
       return "";

@@ -6,7 +6,8 @@ import { caConfigMapName } from "../../proto/kubernetes.ts";
 import { ListWatch } from "../kubernetes/list-watch.ts";
 import { systemClock, type Clock } from "../discovery/clock.ts";
 import { silentLogger, type Logger } from "../discovery/logger.ts";
-import { type ApiCalls, isStatus, readableError } from "./api-calls.ts";
+import type { ApiCalls } from "../kubernetes/api-calls.ts";
+import { isNamespaceTerminating, isStatus, readableError } from "../kubernetes/api-refusal.ts";
 import { heldConfigMap, planConfigMaps, type ConfigMapAction, type HeldConfigMap } from "./config-map-plan.ts";
 import { ReconcileLoop } from "./reconcile-loop.ts";
 
@@ -131,9 +132,9 @@ export class CaConfigMaps {
       return { kind: "done" };
     } catch (error) {
       // A namespace that is gone or going has no agents to come.
-      if (action.kind === "create" && (isStatus(error, 404) || isTerminating(error))) return { kind: "done" };
+      if (action.kind === "create" && (isStatus(error, 404) || isNamespaceTerminating(error))) return { kind: "done" };
       // Changed since it was seen: the change is on its way here, and asks for the next look.
-      if (isStatus(error, 409) || isStatus(error, 404)) return { kind: "outdated" };
+      if (isStatus(error, 404, 409)) return { kind: "outdated" };
       return { kind: "failed", reason: readableError(error).message };
     }
   }
@@ -150,7 +151,3 @@ export class CaConfigMaps {
 }
 
 type Outcome = { readonly kind: "done" | "outdated" } | { readonly kind: "failed"; readonly reason: string };
-
-function isTerminating(error: unknown): boolean {
-  return isStatus(error, 403) && readableError(error).message.includes("because it is being terminated");
-}

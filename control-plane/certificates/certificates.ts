@@ -5,7 +5,7 @@ import { controlPlaneHost, systemNamespace, webhookServiceName } from "../../pro
 import { RenewableServerCredentials } from "../discovery/credentials.ts";
 import { systemClock, type Clock } from "../discovery/clock.ts";
 import type { Logger } from "../discovery/logger.ts";
-import { ApiCalls } from "./api-calls.ts";
+import { ApiCalls } from "../kubernetes/api-calls.ts";
 import type { ServingCertificate } from "./authority.ts";
 import { bundleOf, defaultTerms, type CertificateTerms } from "./authority-plan.ts";
 import { CaConfigMaps } from "./ca-config-maps.ts";

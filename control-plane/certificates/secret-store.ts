@@ -1,7 +1,8 @@
 // The authorities' state in its Secret on a cluster: one object, written on the condition that nobody wrote in between,
 // so that two replicas that start at once agree on one authority.
 import type { CoreV1Api, V1Secret } from "@kubernetes/client-node";
-import { type ApiCalls, isStatus, readableError } from "./api-calls.ts";
+import type { ApiCalls } from "../kubernetes/api-calls.ts";
+import { isStatus, readableError } from "../kubernetes/api-refusal.ts";
 import { authoritySecretName, decodeAuthorities, encodeAuthorities } from "./authority-secret.ts";
 import type { AuthorityState } from "./authority-plan.ts";
 import type { AuthorityStore } from "./certificate-authority.ts";
@@ -56,7 +57,7 @@ export class SecretStore implements AuthorityStore {
       return true;
     } catch (error) {
       // Gone, changed, or made by the other replica first.
-      if (isStatus(error, 404) || isStatus(error, 409)) return false;
+      if (isStatus(error, 404, 409)) return false;
       throw readableError(error);
     }
   }

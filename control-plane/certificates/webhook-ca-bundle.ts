@@ -11,7 +11,8 @@ import {
 import { ListWatch } from "../kubernetes/list-watch.ts";
 import { systemClock, type Clock } from "../discovery/clock.ts";
 import { silentLogger, type Logger } from "../discovery/logger.ts";
-import { type ApiCalls, isStatus, readableError } from "./api-calls.ts";
+import type { ApiCalls } from "../kubernetes/api-calls.ts";
+import { isStatus, readableError } from "../kubernetes/api-refusal.ts";
 import { ReconcileLoop } from "./reconcile-loop.ts";
 
 /** Edits are seen as they happen; this often it is looked all the same. */

@@ -1,6 +1,7 @@
 // The question that authenticates agents on a cluster: one TokenReview (authentication.k8s.io/v1) for one token.
 import { AuthenticationV1Api, type KubeConfig } from "@kubernetes/client-node";
-import { ApiCalls, readableError } from "../certificates/api-calls.ts";
+import { ApiCalls } from "../kubernetes/api-calls.ts";
+import { readableError } from "../kubernetes/api-refusal.ts";
 import type { ReviewToken } from "./token-authenticator.ts";
 
 /** Asks the API server of `kubeConfig`; who passes `calls` closes them, otherwise connections end when they are idle. */

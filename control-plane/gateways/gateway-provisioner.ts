@@ -12,10 +12,11 @@ import { CustomObjectsApi, type KubeConfig } from "@kubernetes/client-node";
 import { gatewayObjectName, labels } from "../../proto/kubernetes.ts";
 import { type Clock, systemClock } from "../discovery/clock.ts";
 import type { Logger } from "../discovery/logger.ts";
+import { isNamespaceTerminating, isStatus, readableError } from "../kubernetes/api-refusal.ts";
 import type { ClusterState, Gateway } from "../source/cluster-state.ts";
 import { isServed, viewGateway } from "../translate/gateway-view.ts";
 import { gatewayObjects, type GatewaySettings, labelsOf, type ManagedObject, portFault } from "./gateway-objects.ts";
-import { ApiFailure, apiCall } from "./api-call.ts";
+import { apiCall } from "./api-call.ts";
 import { AppliedObjects, managedKey } from "./applied-objects.ts";
 import { fingerprintOf, type GatewayAddress, objectKey, type OwnedObject, OwnedObjects } from "./owned-objects.ts";
 import type { GatewayParameters } from "./parameters.ts";
@@ -178,6 +179,8 @@ export class GatewayProvisioner {
       this.#report(key, undefined);
       return outcome;
     } catch (error) {
+      // The Gateway goes with its namespace.
+      if (isNamespaceTerminating(error)) return "done";
       this.#report(key, problemOf(error));
       return "retry";
     }
@@ -227,10 +230,9 @@ export class GatewayProvisioner {
     try {
       this.#applied.put(object, await this.#objects.apply(object, existing));
     } catch (error) {
-      if (!(error instanceof ApiFailure)) throw error;
-      const isRefused = error.code === 422 || error.code === 400;
-      const message = `${nameOf(object)}: ${error.message}`;
-      throw new Obstacle({ reason: isRefused ? "Invalid" : "Pending", message });
+      if (isNamespaceTerminating(error)) throw error;
+      const reason = isStatus(error, 400, 422) ? "Invalid" : "Pending";
+      throw new Obstacle({ reason, message: `${nameOf(object)}: ${readableError(error).message}` });
     }
   }
 
@@ -284,7 +286,7 @@ export class GatewayProvisioner {
       };
       return metadata?.deletionTimestamp === undefined ? metadata?.uid : undefined;
     } catch (error) {
-      if (error instanceof ApiFailure && error.code === 404) return undefined;
+      if (isStatus(error, 404)) return undefined;
       throw error;
     }
   }
@@ -313,7 +315,7 @@ export function servedPorts(gateway: Gateway): readonly number[] {
 
 function problemOf(error: unknown): ProvisioningProblem {
   if (error instanceof Obstacle) return error.problem;
-  return { reason: "Pending", message: error instanceof Error ? error.message : String(error) };
+  return { reason: "Pending", message: readableError(error).message };
 }
 
 function gatewayKeyOf({ namespace, owner }: OwnedObject): string | undefined {

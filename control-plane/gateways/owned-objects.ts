@@ -5,9 +5,10 @@ import { createHash } from "node:crypto";
 import { labels } from "../../proto/kubernetes.ts";
 import type { Clock } from "../discovery/clock.ts";
 import type { Logger } from "../discovery/logger.ts";
+import { isStatus } from "../kubernetes/api-refusal.ts";
 import { ListWatch } from "../kubernetes/list-watch.ts";
 import type { ApiObject } from "../kubernetes/object-store.ts";
-import { ApiFailure, apiCall } from "./api-call.ts";
+import { apiCall } from "./api-call.ts";
 import {
   type ManagedKind,
   type ManagedObject,
@@ -92,21 +93,21 @@ export class OwnedObjects {
     return this.#watches.get(kind)?.objects.get(`${namespace}/${name}`);
   }
 
-  /** What the API server has under that name, labelled as ours or not; undefined when nothing. Throws ApiFailure. */
+  /** What the API server has under that name, labelled as ours or not; undefined when nothing. Throws what the API server answers. */
   async read({ apiVersion, kind, metadata }: ManagedObject): Promise<OwnedObject | undefined> {
     const { namespace, name } = metadata;
     try {
       const request = this.#api.read({ apiVersion, kind, metadata: { namespace, name } });
       return toOwned(kind, (await apiCall(request, this.#options.clock)) as unknown as ApiObject);
     } catch (error) {
-      if (error instanceof ApiFailure && error.code === 404) return undefined;
+      if (isStatus(error, 404)) return undefined;
       throw error;
     }
   }
 
   /**
    * Server-side apply; resolves with the version that the object has then. `over` is the object that may be changed;
-   * without one it must not exist, or have none of our fields. Throws ApiFailure: 409 when it is another one by now.
+   * without one it must not exist, or have none of our fields. Throws what the API server answers: 409 when it is another one by now.
    */
   async apply(object: ManagedObject, over: OwnedObject | undefined): Promise<bigint> {
     const metadata = { ...object.metadata, ...(over && { uid: over.uid }) };
@@ -118,7 +119,7 @@ export class OwnedObjects {
     return versionOf(applied.metadata?.resourceVersion);
   }
 
-  /** Deletes exactly that object; one that is gone already is well. Pods of a Deployment drain. Throws ApiFailure. */
+  /** Deletes exactly that object; one that is gone already is well. Pods of a Deployment drain. Throws what the API server answers. */
   async remove({ kind, namespace, name, uid }: OwnedObject): Promise<void> {
     const header = { apiVersion: kinds[kind].apiVersion, kind, metadata: { namespace, name } };
     const exactly = { propagationPolicy: "Background", preconditions: { uid } };
@@ -127,7 +128,7 @@ export class OwnedObjects {
       await apiCall(request, this.#options.clock);
     } catch (error) {
       // 409: another object has the name by now.
-      if (!(error instanceof ApiFailure) || (error.code !== 404 && error.code !== 409)) throw error;
+      if (!isStatus(error, 404, 409)) throw error;
     }
   }
 

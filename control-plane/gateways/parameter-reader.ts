@@ -4,8 +4,9 @@
 import { CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
 import type { Clock } from "../discovery/clock.ts";
 import type { Logger } from "../discovery/logger.ts";
+import { isStatus, readableError } from "../kubernetes/api-refusal.ts";
 import type { Gateway } from "../source/cluster-state.ts";
-import { ApiFailure, apiCall } from "./api-call.ts";
+import { apiCall } from "./api-call.ts";
 import { defaultGatewayParameters, type GatewayParameters, parseGatewayParameters } from "./parameters.ts";
 
 export type ParametersState =
@@ -97,10 +98,10 @@ export class ParameterReader {
       if (result.ok) return { kind: "known", parameters: result.parameters };
       return { kind: "invalid", message: `ConfigMap ${key}: ${result.errors.join("; ")}` };
     } catch (error) {
-      if (error instanceof ApiFailure && error.code === 404) {
+      if (isStatus(error, 404)) {
         return { kind: "invalid", message: `ConfigMap ${key} does not exist` };
       }
-      const message = error instanceof Error ? error.message : String(error);
+      const { message } = readableError(error);
       this.#options.logger.warn({ configMap: key, error: message }, "cannot read a Gateway's parameters");
       return before ?? { kind: "unknown" };
     }

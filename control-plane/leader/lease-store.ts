@@ -1,7 +1,8 @@
 // The one Lease object of an election, read and written with optimistic concurrency: a write names the version that it
 // replaces, and the API server refuses it when there is a newer one. Whose turn it is, is leader-election.ts's.
-import { ApiException, CoordinationV1Api, type KubeConfig, type V1Lease, V1MicroTime } from "@kubernetes/client-node";
+import { CoordinationV1Api, type KubeConfig, type V1Lease, V1MicroTime } from "@kubernetes/client-node";
 import { ApiConnections } from "../kubernetes/api-connections.ts";
+import { isStatus } from "../kubernetes/api-refusal.ts";
 
 /** What an election keeps in its Lease. */
 export interface Lease {
@@ -55,7 +56,7 @@ export class KubernetesLeaseStore implements LeaseStore {
       );
       return fromObject(object);
     } catch (error) {
-      if (error instanceof ApiException && error.code === 404) return null;
+      if (isStatus(error, 404)) return null;
       throw error;
     }
   }
@@ -73,8 +74,7 @@ export class KubernetesLeaseStore implements LeaseStore {
       return fromObject(object);
     } catch (error) {
       // 404: the Lease that was to be replaced is gone; the next read finds none.
-      if (error instanceof ApiException && (error.code === 409 || (error.code === 404 && version !== null)))
-        return null;
+      if (isStatus(error, 409) || (isStatus(error, 404) && version !== null)) return null;
       throw error;
     }
   }

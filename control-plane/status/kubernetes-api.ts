@@ -2,9 +2,10 @@
 // should say. A status is replaced by PUT on the subresource with the resourceVersion that was read: the API server
 // answers 409 when the object changed since, plainly apart from 422 for what it does not accept, which a JSON patch with
 // a failed test also gets; and lists such as status.parents are replaced as a whole either way.
-import { ApiException, CustomObjectsApi, type KubeConfig } from "@kubernetes/client-node";
+import { CustomObjectsApi, type KubeConfig } from "@kubernetes/client-node";
 import { gatewayGroup } from "../translate/conditions.ts";
 import { ApiConnections } from "../kubernetes/api-connections.ts";
+import { isStatus } from "../kubernetes/api-refusal.ts";
 import type { StatusObject } from "./status-object.ts";
 
 export interface StatusTarget {
@@ -112,7 +113,7 @@ export class KubernetesStatusApi implements StatusApi {
         : this.#api.replaceNamespacedCustomObjectStatus({ ...where, namespace }, options));
       return "written";
     } catch (error) {
-      if (error instanceof ApiException && (error.code === 409 || error.code === 404)) return "conflict";
+      if (isStatus(error, 404, 409)) return "conflict";
       throw error;
     }
   }
@@ -126,7 +127,7 @@ async function orMissing<Result>(call: Promise<Result>): Promise<Result | null> 
   try {
     return await call;
   } catch (error) {
-    if (error instanceof ApiException && error.code === 404) return null;
+    if (isStatus(error, 404)) return null;
     throw error;
   }
 }

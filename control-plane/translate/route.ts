@@ -109,7 +109,7 @@ function isAllUnsupported(route: HttpRoute, rules: TranslatedRules): boolean {
 function statusOf(route: HttpRoute, { ref, attachment, rules }: Parent): RouteParentStatus {
   const generation = route.meta.generation;
   const allUnsupported = isAllUnsupported(route, rules);
-  const dropped = `Dropped Rule, its requests are answered 500: ${rules.unsupported.join("; ")}`;
+  const dropped = `Dropped Rule: ${rules.unsupported.join("; ")}`;
   const problem = attachment.attached
     ? allUnsupported
       ? { reason: "UnsupportedValue", message: dropped }

@@ -11,7 +11,7 @@ import type { TableReader } from "./tables.ts";
 
 export interface TranslatedRules {
   readonly route: Route;
-  /** One text per rule that answers 500 because it uses what is not supported: "rule 1 (name): ...". */
+  /** One text per rule that uses what is not supported: "rule 1 (name), its requests are answered 500: ...". */
   readonly unsupported: readonly string[];
   /** One per reference that does not resolve. */
   readonly unresolved: readonly Problem[];
@@ -31,7 +31,9 @@ export function translateRules(route: HttpRoute, needsGrant: boolean, reader: Ta
   const rules = route.rules.map((rule, index) => {
     const translated = translateRule(route, rule, needsGrant, reader, unresolved);
     if (translated.unsupported !== "") {
-      unsupported.push(`rule ${index}${rule.name === undefined ? "" : ` (${rule.name})`}: ${translated.unsupported}`);
+      const title = `rule ${index}${rule.name === undefined ? "" : ` (${rule.name})`}`;
+      const effect = translated.matches.length === 0 ? "it matches no request" : "its requests are answered 500";
+      unsupported.push(`${title}, ${effect}: ${translated.unsupported}`);
     }
     return translated;
   });

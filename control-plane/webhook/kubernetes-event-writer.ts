@@ -1,13 +1,12 @@
-// Writes Events to the API server. Owns the call and its time limit; which Events, and when, is injection-events.ts's.
-import { ApiException, CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
-import { ApiConnections } from "../kubernetes/api-connections.ts";
+// Writes Events to the API server. Owns the call; which Events, and when, is injection-events.ts's.
+import { CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
+import { ApiCalls } from "../kubernetes/api-calls.ts";
+import { readableError } from "../kubernetes/api-refusal.ts";
 import type { InjectionEvent } from "./injection-events.ts";
-
-const callTimeoutMs = 10_000;
 
 export class KubernetesEventWriter {
   readonly #api: CoreV1Api;
-  readonly #connections = new ApiConnections(() => performance.now());
+  readonly #calls = new ApiCalls();
 
   constructor(kubeConfig: KubeConfig) {
     this.#api = kubeConfig.makeApiClient(CoreV1Api);
@@ -15,16 +14,18 @@ export class KubernetesEventWriter {
 
   /** Rejects with the API server's own sentence when it refuses. */
   async write(event: InjectionEvent): Promise<void> {
-    const options = this.#connections.options(AbortSignal.timeout(callTimeoutMs));
     try {
-      await this.#api.createNamespacedEvent({ namespace: event.metadata.namespace, body: event }, options);
+      await this.#api.createNamespacedEvent(
+        { namespace: event.metadata.namespace, body: event },
+        this.#calls.options(),
+      );
     } catch (error) {
       // The exception's own message holds headers and body.
-      throw error instanceof ApiException ? new Error(`${error.code}: ${String(error.body)}`) : error;
+      throw readableError(error);
     }
   }
 
   close(): void {
-    this.#connections.close();
+    this.#calls.close();
   }
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import { status } from "@grpc/grpc-js";
 import test from "ava";
-import { ApiCalls } from "../../control-plane/certificates/api-calls.ts";
+import { ApiCalls } from "../../control-plane/kubernetes/api-calls.ts";
 import { makeAuthority } from "../../control-plane/certificates/authority.ts";
 import { Certificates } from "../../control-plane/certificates/certificates.ts";
 import { SecretStore } from "../../control-plane/certificates/secret-store.ts";
