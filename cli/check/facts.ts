@@ -1,9 +1,18 @@
 // What `heddle check` knows of a cluster, as it was gathered: plain values, so that judging them needs no cluster. What
 // could not be asked is a fact with its reason.
+import { systemNamespace } from "../../proto/kubernetes.ts";
 import type { ReplicaAnswer } from "../cluster/replicas.ts";
 import type { AgentsPage } from "../get/agents-of-replicas.ts";
 import type { ApiObject } from "../cluster/client.ts";
 import type { ShownCertificate } from "../cluster/pod-certificate.ts";
+
+/** Namespaces that the webhook's selectors leave out, whatever their labels say. */
+export const neverInjected: ReadonlySet<string> = new Set([
+  systemNamespace,
+  "kube-system",
+  "kube-public",
+  "kube-node-lease",
+]);
 
 export type Fact<Value> =
   | { readonly ok: true; readonly value: Value }
@@ -73,14 +82,6 @@ interface ContainerObject {
 }
 
 export interface PodObject extends ApiObject {
-  readonly metadata: ApiObject["metadata"] & {
-    readonly ownerReferences?: readonly {
-      readonly kind: string;
-      readonly name: string;
-      readonly apiVersion: string;
-      readonly controller?: boolean;
-    }[];
-  };
   readonly spec: {
     readonly hostNetwork?: boolean;
     readonly containers: readonly ContainerObject[];
@@ -97,16 +98,11 @@ export interface RightFact {
 
 /** What the API server said when it was asked to create a pod without creating it. */
 export type WebhookCall =
+  /** `hash`: of what every pod is given now, whatever is in it. */
   | { readonly kind: "injected"; readonly hash: string }
   | { readonly kind: "not injected" }
+  /** By the webhook, or because nobody reaches it. */
   | { readonly kind: "refused"; readonly message: string };
-
-/** Pods of one owner whose injection differs from what a new pod of it would get. */
-export interface StaleOwner {
-  /** "Deployment shop/web" or whatever owns the pods. */
-  readonly owner: string;
-  readonly pods: readonly string[];
-}
 
 /** Facts about the API server: all there is before an installation. */
 export interface ClusterFacts {
@@ -141,5 +137,4 @@ export interface InstallationFacts {
   readonly gatewayClasses: Fact<readonly GatewayClassObject[]>;
   readonly gateways: Fact<readonly GatewayObject[]>;
   readonly pods: Fact<readonly PodObject[]>;
-  readonly staleOwners: Fact<readonly StaleOwner[]>;
 }

@@ -16,21 +16,22 @@ import { certificateOf } from "../cluster/pod-certificate.ts";
 import { askReplicas } from "../cluster/replicas.ts";
 import { CommandFailure } from "../failure.ts";
 import type { AgentsPage } from "../get/agents-of-replicas.ts";
-import type {
-  ClusterFacts,
-  ConfigMapObject,
-  DefinitionObject,
-  DeploymentObject,
-  Fact,
-  GatewayClassObject,
-  GatewayObject,
-  InstallationFacts,
-  LeaseObject,
-  PodObject,
-  WebhookObject,
+import {
+  neverInjected,
+  type ClusterFacts,
+  type ConfigMapObject,
+  type DefinitionObject,
+  type DeploymentObject,
+  type Fact,
+  type GatewayClassObject,
+  type GatewayObject,
+  type InstallationFacts,
+  type LeaseObject,
+  type PodObject,
+  type WebhookObject,
 } from "./facts.ts";
 import { caBundleOf } from "./judge-certificates.ts";
-import { findStaleOwners, tryWebhook } from "./try-webhook.ts";
+import { tryWebhook } from "./try-webhook.ts";
 
 const leaseName = "heddle-leader";
 const webhookName = "heddle-injector";
@@ -94,14 +95,11 @@ export async function gatherInstallation(
   const bundle = (webhook.ok && caBundleOf(webhook.value)) || (held.find((pem) => pem !== "") ?? "");
   const replicas = agents.ok ? agents.value.map(({ pod }) => pod) : [];
   // Without a webhook a pod would be tried that nobody injects.
-  const [webhookCall, certificates, staleOwners] = await Promise.all([
+  const [webhookCall, certificates] = await Promise.all([
     webhook.ok
       ? ask(async () => tryWebhook(client, placeToTry(namespaces, namespace)))
       : { ok: false as const, isMissing: true, reason: "there is no webhook" },
     bundle === "" ? [] : askCertificates(client, replicas, bundle),
-    webhook.ok && pods.ok
-      ? ask(() => findStaleOwners(client, pods.value))
-      : { ok: false as const, isMissing: true, reason: "there is no webhook, or pods cannot be listed" },
   ]);
   return {
     version,
@@ -119,17 +117,21 @@ export async function gatherInstallation(
     gatewayClasses,
     gateways,
     pods,
-    staleOwners,
   };
 }
 
-/** A labelled namespace when there is one, so that what matters is what is tried. */
+/** A labelled namespace when there is one, so that what matters is what is tried; none where nothing is injected. */
 function placeToTry(namespaces: Fact<readonly ApiObject[]>, chosen: string | undefined): string {
+  if (chosen !== undefined && !neverInjected.has(chosen)) {
+    return chosen;
+  }
   const labelled = (namespaces.ok ? namespaces.value : []).find(
     ({ metadata }) =>
-      metadata.labels?.[labels.namespaceInjection] === "enabled" && metadata.deletionTimestamp === undefined,
+      metadata.labels?.[labels.namespaceInjection] === "enabled" &&
+      metadata.deletionTimestamp === undefined &&
+      !neverInjected.has(metadata.name),
   );
-  return chosen ?? labelled?.metadata.name ?? "default";
+  return labelled?.metadata.name ?? "default";
 }
 
 function askCertificates(

@@ -1,13 +1,16 @@
 // Whether Gateways are served and pods are in step: injected, with what would be injected now, connected, up to date.
 // Pure. A pod out of step is a warning: traffic flows, and only its owner knows when to restart it.
-import { annotations, containerNames, labels, systemNamespace } from "../../proto/kubernetes.ts";
+import { annotations, containerNames, labels } from "../../proto/kubernetes.ts";
 import { controllerName } from "../folder/controller.ts";
 import { knownAgents } from "../get/agents-of-replicas.ts";
 import { Category, few, type CheckLine } from "./check-line.ts";
-import type { GatewayObject, InstallationFacts, PodObject, StatusCondition } from "./facts.ts";
-
-/** Never injected, whatever their labels say. */
-const neverInjected: ReadonlySet<string> = new Set([systemNamespace, "kube-system", "kube-public", "kube-node-lease"]);
+import {
+  neverInjected,
+  type GatewayObject,
+  type InstallationFacts,
+  type PodObject,
+  type StatusCondition,
+} from "./facts.ts";
 
 const podSecurityLabel = "pod-security.kubernetes.io/enforce";
 
@@ -135,7 +138,7 @@ function asksForInjection({ metadata, spec }: PodObject, labelled: ReadonlySet<s
 
 function judgeInjection(
   category: Category,
-  { staleOwners, deployment }: InstallationFacts,
+  { webhookCall, deployment }: InstallationFacts,
   injected: readonly PodObject[],
 ): void {
   const image = deployment.ok ? imageToInject(deployment.value.spec.template.spec.containers) : "";
@@ -146,18 +149,16 @@ function judgeInjection(
       "agents one minor version behind or ahead work; restart them when it suits",
     );
   }
-  if (!staleOwners.ok) {
-    // Without a webhook there is nothing that would be injected now.
-    if (!staleOwners.isMissing)
-      category.unknown("whether sidecars are as they would be injected now", staleOwners.reason);
-    return;
-  }
-  const oldNames = new Set(old.map(nameOf));
-  const stale = staleOwners.value.filter(({ pods }) => pods.some((pod) => !oldNames.has(pod)));
+  // Otherwise nobody knows what would be injected now, and the webhook's own lines say why.
+  if (!webhookCall.ok || webhookCall.value.kind !== "injected") return;
+  const { hash } = webhookCall.value;
+  const stale = injected.filter(
+    (pod) => !old.includes(pod) && pod.metadata.annotations?.[annotations.injected] !== hash,
+  );
   if (stale.length > 0) {
     category.warn(
-      `sidecars differ from what would be injected now: ${few(stale.map(({ owner, pods }) => `${owner} (${count(pods.length, "pod")})`))}`,
-      "settings or annotations changed since: restart them when it suits",
+      `${count(stale.length, "pod")} with another sidecar than would be injected now: ${few(stale.map(nameOf))}`,
+      "the installation's settings changed since: restart them when it suits",
     );
   }
 }

@@ -29,8 +29,8 @@ export function checkCommand(version: string): Command {
     .addHelpText(
       "after",
       `
-√ is good, ‼ a warning, × a failure. Exit code 1 when something fails; warnings are 0. Nothing is changed: pods are
-tried as a dry run only.
+√ is good, ‼ a warning, × a failure. Exit code 1 when something fails; warnings are 0. Nothing is changed: a pod
+is tried as a dry run only.
 
 Example:
   $ heddle check --before

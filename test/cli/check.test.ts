@@ -134,7 +134,6 @@ function installation(change: Partial<InstallationFacts> = {}): InstallationFact
       },
     ]),
     pods: known([pod("web-1")]),
-    staleOwners: known([]),
     ...change,
   };
 }
@@ -338,8 +337,8 @@ for (const [title, change, expected] of [
   ],
   [
     "other settings than now",
-    { staleOwners: known([{ owner: "Deployment shop/web", pods: ["shop/web-1"] }]) },
-    "warn sidecars differ from what would be injected now: Deployment shop/web (1 pod)",
+    { pods: known([pod("web-1", { hash: "h0" })]) },
+    "warn 1 pod with another sidecar than would be injected now: shop/web-1",
   ],
   [
     "an agent that is not connected",
@@ -368,7 +367,7 @@ for (const [title, change, expected] of [
     },
     "warn agent shop/web-1 refuses ROUTE/shop/r",
   ],
-  ["pods that may not be listed", { pods: forbidden, staleOwners: forbidden }, "warn pods: not known"],
+  ["pods that may not be listed", { pods: forbidden }, "warn pods: not known"],
 ] as readonly (readonly [string, Partial<InstallationFacts>, string])[]) {
   test(`${title}: one line, with what to do`, (t) => {
     const lines = judge(installation(change));

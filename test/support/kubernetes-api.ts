@@ -22,6 +22,8 @@ export interface KubernetesApiOptions {
   readonly forbidden?: readonly string[];
   /** "namespace/pod:port" -> local port; 0 where nothing listens. */
   readonly forwards?: Readonly<Record<string, number>>;
+  /** Path -> the answer to a POST. */
+  readonly posts?: Readonly<Record<string, { readonly status: number; readonly body: unknown }>>;
   /** Of the context. */
   readonly namespace?: string;
 }
@@ -65,7 +67,11 @@ export async function startKubernetesApi(t: ExecutionContext, options: Kubernete
   return { server: url, kubeconfig, requests };
 }
 
-function answer({ objects, forbidden = [] }: KubernetesApiOptions, request: IncomingMessage, response: ServerResponse) {
+function answer(
+  { objects, forbidden = [], posts = {} }: KubernetesApiOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const url = new URL(request.url ?? "/", "http://localhost");
   const send = (status: number, value: unknown): void => {
     response.writeHead(status, { "content-type": "application/json" });
@@ -73,6 +79,13 @@ function answer({ objects, forbidden = [] }: KubernetesApiOptions, request: Inco
   };
   if (request.headers.authorization !== "Bearer secret") return send(401, { kind: "Status", message: "Unauthorized" });
   if (forbidden.includes(url.pathname)) return send(403, { kind: "Status", message: 'User "jane" cannot list' });
+  if (request.method === "POST") {
+    const { status, body } = posts[url.pathname] ?? {
+      status: 404,
+      body: { kind: "Status", message: `"${url.pathname}" not found` },
+    };
+    return send(status, body);
+  }
   const found = objects[url.pathname];
   if (found === undefined) return send(404, { kind: "Status", message: "the server could not find it" });
   if (!Array.isArray(found)) return send(200, found);
