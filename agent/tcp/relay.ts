@@ -40,6 +40,7 @@ export class RelayDial implements ByteReader {
     this.#server = ByteStream.dial(target, this, () => {
       clearTimeout(this.#late);
       this.#connected = true;
+      this.#server.keepAlive();
       this.#client?.resume();
     });
   }
@@ -54,6 +55,8 @@ export class RelayDial implements ByteReader {
       if (--open === 0) onClosed();
     };
     this.#client = client;
+    // Either side may be silent for hours and be well; for the other, we are the peer, and we do not die with it.
+    client.keepAlive();
     // Before the dial is through, because an end of the client may come before that too.
     if (first.length > 0) this.#server.writeOwned(Buffer.copyBytesFrom(first));
     client.reader = new ClientSide(this.#server, this.#onClosed);

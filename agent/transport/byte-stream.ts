@@ -23,6 +23,9 @@ const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 /** Above this size bytes are copied into a Buffer of their own; below, a one-byte string is cheaper than one. */
 const maxTextCopyBytes = 16 * 1024;
 
+/** Silence after which a peer is probed; Node probes ten times, a second apart, before it gives the connection up. */
+const keepAliveIdleMs = 60_000;
+
 /** Buffers that carried a large write and are free again: 4 MiB at most, what is more is left to the collector. */
 const freeBuffers: Buffer[] = [];
 const maxFreeBuffers = 64;
@@ -79,11 +82,9 @@ export class ByteStream {
     onConnect: () => void,
   ): ByteStream {
     const stream = new ByteStream(reader, null);
-    const options: net.TcpNetConnectOpts & { noDelay: boolean } = {
-      host: target.address,
-      port: target.port,
-      noDelay: true,
-    };
+    // Not among the options below: a socket that exists already does not look for it there.
+    stream.socket.setNoDelay(true);
+    const options: net.TcpNetConnectOpts = { host: target.address, port: target.port };
     if (target.localAddress !== undefined) options.localAddress = target.localAddress;
     stream.socket.connect(options);
     stream.socket.once("connect", onConnect);
@@ -119,6 +120,11 @@ export class ByteStream {
     return this.socket.write(bytes);
   }
 
+  /** Ends the connection, as an error, when its peer has gone without a word and nothing is written that would show it. */
+  keepAlive(): void {
+    this.socket.setKeepAlive(true, keepAliveIdleMs);
+  }
+
   pause(): void {
     this.socket.pause();
   }
@@ -146,8 +152,9 @@ export class ByteStream {
   reset(): void {
     if (this.closed) return;
     const { socket } = this;
-    // libuv refuses to reset a handle that is being shut down, and the handle would never close.
-    if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+    // libuv refuses to reset a handle that is being shut down, and the handle would never close. One that connects would
+    // be reset only once it has: there is nobody yet to whom a reset says anything.
+    if (socket.connecting || (socket.writableEnded && !socket.writableFinished)) socket.destroy();
     else socket.resetAndDestroy();
   }
 

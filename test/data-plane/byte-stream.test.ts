@@ -6,7 +6,9 @@ import { acceptHandles } from "../../agent/listener/accept.ts";
 import type { ByteReader } from "../../agent/transport/byte-stream.ts";
 import { ByteStream } from "../../agent/transport/byte-stream.ts";
 import { RawClient } from "../support/raw-client.ts";
+import { startRawServer } from "../support/raw-server.ts";
 import type { Test } from "../support/test-context.ts";
+import { until } from "../support/until.ts";
 
 const quiet: ByteReader = {
   onBytes: () => true,
@@ -64,4 +66,44 @@ test("an orderly end delivers what was written", async (t) => {
   await client.ended();
   t.is(client.closing, "end");
   t.is(client.received.length, 1024 * 1024);
+});
+
+test("a reset while the connection is being made ends it at once: it is never made", async (t) => {
+  const server = await startRawServer(t, () => undefined);
+  let connected = false;
+  await new Promise<void>((resolve) => {
+    const reader: ByteReader = { ...quiet, onClose: () => resolve() };
+    const stream = ByteStream.dial({ address: "127.0.0.1", port: server.port }, reader, () => (connected = true));
+    stream.reset();
+  });
+  t.false(connected);
+});
+
+test("a small write on a dialled connection does not wait for the one before it to be acknowledged", async (t) => {
+  const rounds = 30;
+  const server = await startRawServer(t, (socket) => {
+    let unanswered = 0;
+    socket.on("data", (bytes: Buffer) => {
+      for (unanswered += bytes.length; unanswered >= 2; unanswered -= 2) socket.write("x");
+    });
+  });
+  let answers = 0;
+  const ask = (): void => {
+    stream.writeText("a");
+    setImmediate(() => stream.writeText("b"));
+  };
+  const reader: ByteReader = {
+    ...quiet,
+    onBytes: () => {
+      answers++;
+      ask();
+      return true;
+    },
+  };
+  const stream = ByteStream.dial({ address: "127.0.0.1", port: server.port }, reader, ask);
+  t.teardown(() => stream.destroy());
+  const beganMs = performance.now();
+  await until(() => answers >= rounds);
+  // Held back, each round would take the 40 ms after which Linux acknowledges what it has no answer to.
+  t.true(performance.now() - beganMs < rounds * 20);
 });

@@ -1,6 +1,7 @@
 // Connections that are relayed as bytes: whole in both directions, each direction ending on its own, and no faster than
 // whoever reads.
 import { createHash, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import type net from "node:net";
 import test from "ava";
 import { RawClient } from "../support/raw-client.ts";
@@ -123,4 +124,29 @@ for (const slow of ["client", "server"] as const) {
     await until(() => read >= expected);
     t.is(read, expected);
   });
+}
+
+const onLinux = process.platform === "linux" ? test : test.skip;
+
+onLinux("both peers are probed when they say nothing: one that is gone without a word is noticed", async (t) => {
+  const accepted = Promise.withResolvers<net.Socket>();
+  const { client } = await relayed(t, accepted.resolve);
+  client.write("\x01");
+  const server = await accepted.promise;
+  // The agent's ends of the two connections, seen from their peers.
+  for (const { localPort, remotePort } of [client.socket, server]) {
+    await until(() => timerOf(remotePort!, localPort!) === "keepalive");
+  }
+  t.pass();
+});
+
+/** Which timer the kernel runs for a connection from one port to the other. */
+function timerOf(localPort: number, remotePort: number): string {
+  const hexadecimal = (port: number): string => `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const row = readFileSync("/proc/net/tcp", "latin1")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .find(([, local, remote]) => local?.endsWith(hexadecimal(localPort)) && remote?.endsWith(hexadecimal(remotePort)));
+  // proc_net_tcp.rst: "timer_active".
+  return row?.[5]?.startsWith("02:") ? "keepalive" : (row?.[5] ?? "no such connection");
 }
