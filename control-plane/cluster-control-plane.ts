@@ -1,7 +1,7 @@
 // The composition root on Kubernetes: the control plane with the API as its source, and what a cluster needs around it:
 // the Lease, statuses, certificates, gateways, the webhook. Owns the order of start and close and which part hears of
 // what; every part's rules are the part's.
-import { type KubeConfig, VersionApi } from "@kubernetes/client-node";
+import type { KubeConfig } from "@kubernetes/client-node";
 import {
   controlPlaneHost,
   controlPlanePorts,
@@ -19,6 +19,7 @@ import { tokenReview } from "./discovery/token-review.ts";
 import { portFault } from "./gateways/gateway-objects.ts";
 import { GatewayProvisioner } from "./gateways/gateway-provisioner.ts";
 import { defaultInjectionSettings, type InjectionSettings } from "./inject/settings.ts";
+import { readMinorVersion } from "./kubernetes/server-version.ts";
 import { LeaderElection } from "./leader/leader-election.ts";
 import { OtherReplicas } from "./other-replicas.ts";
 import type { ClusterState } from "./source/cluster-state.ts";
@@ -31,6 +32,8 @@ import { WebhookServer } from "./webhook/server.ts";
 
 const leaseName = "heddle-leader";
 const webhookConfiguration = "heddle-injector";
+/** The API server's node takes about this long to learn that a replica ends. */
+const webhookLingerMs = 3000;
 
 export class ClusterControlPlane {
   readonly controlPlane: ControlPlane;
@@ -44,6 +47,7 @@ export class ClusterControlPlane {
   readonly #webhook: WebhookServer | null;
   readonly #kubeConfig: KubeConfig;
   readonly #logger: Logger;
+  readonly #closing = new AbortController();
   #injectionSettings: InjectionSettings;
   readonly #controllerName: string;
   #state: ClusterState | null = null;
@@ -101,8 +105,7 @@ export class ClusterControlPlane {
             ...config.webhook,
             certificate: null,
             settings: () => this.#injectionSettings,
-            // The API server's selectors saw the labels of now; what was watched may be older.
-            namespaceLabels: () => null,
+            lingerMs: webhookLingerMs,
             logger,
             events: this.#events,
             metrics: injections,
@@ -140,30 +143,32 @@ export class ClusterControlPlane {
     this.#election.start();
     this.#gateways.start();
     this.#others.start();
-    await this.#readVersion();
-    await this.#webhook?.start();
-    const [ports] = await Promise.all([this.controlPlane.start(), this.#certificates.start()]);
+    const [ports] = await Promise.all([this.controlPlane.start(), this.#certificates.start(), this.#startWebhook()]);
     return ports;
   }
 
-  /** Agents go to the other replica, the newest statuses are written, then the Lease is given back. */
+  /**
+   * Agents go to the other replica, the newest statuses are written, then the Lease is given back; meanwhile and for 3
+   * seconds pods are still injected.
+   */
   async close(): Promise<void> {
+    this.#closing.abort();
     this.#others.close();
-    await Promise.all([this.controlPlane.close(), this.#webhook?.close()]);
+    const webhookClosed = this.#webhook?.close();
+    await this.controlPlane.close();
     await Promise.all([this.#gateways.close(), this.#certificates.close()]);
     await this.#election.close();
+    await webhookClosed;
     this.#events.close();
     this.#eventWriter.close();
   }
 
   /** Which containers an injected pod may have depends on the API server. */
-  async #readVersion(): Promise<void> {
-    try {
-      const { minor } = await this.#kubeConfig.makeApiClient(VersionApi).getCode();
-      this.#injectionSettings = { ...this.#injectionSettings, kubernetesMinorVersion: Number.parseInt(minor, 10) };
-    } catch (error) {
-      this.#logger.warn({ error: String(error) }, "the API server's version is not known; taken for a new one");
-    }
+  async #startWebhook(): Promise<void> {
+    if (this.#webhook === null) return;
+    const minor = await readMinorVersion(this.#kubeConfig, this.#logger, this.#closing.signal);
+    this.#injectionSettings = { ...this.#injectionSettings, kubernetesMinorVersion: minor };
+    await this.#webhook.start();
   }
 
   #otherReplicas({ podName, health }: ControlPlaneConfig): readonly string[] {

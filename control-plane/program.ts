@@ -10,7 +10,7 @@ import { FolderSource } from "./source/folder-source.ts";
 import { FileSink } from "./status/file-sink.ts";
 
 /** After a signal, the longest that an orderly end may take. */
-const closeTimeoutMs = 5000;
+const closeTimeoutMs = 10_000;
 
 /** Starts the control plane. `onProgram` is given what ends it, as soon as there is something to end. */
 export async function run(onProgram: (end: (signal: NodeJS.Signals) => void) => void): Promise<void> {

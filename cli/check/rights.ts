@@ -27,6 +27,7 @@ export const rightsToInstall: readonly Wanted[] = [
   { group: "gateway.networking.k8s.io", resource: "gatewayclasses", kind: "GatewayClass", namespace: "" },
   { group: "rbac.authorization.k8s.io", resource: "roles", kind: "Role", namespace: systemNamespace },
   { group: "rbac.authorization.k8s.io", resource: "rolebindings", kind: "RoleBinding", namespace: systemNamespace },
+  { group: "", resource: "resourcequotas", kind: "ResourceQuota", namespace: systemNamespace },
   { group: "", resource: "serviceaccounts", kind: "ServiceAccount", namespace: systemNamespace },
   { group: "apps", resource: "deployments", kind: "Deployment", namespace: systemNamespace },
   { group: "policy", resource: "poddisruptionbudgets", kind: "PodDisruptionBudget", namespace: systemNamespace },

@@ -31,8 +31,7 @@ export function injectText(text: string, settings: InjectionSettings, defaultNam
     const changed = documents.map(({ value, position }) => {
       const line = chunk.lineOffset + position.line;
       const after = changePods(value, ({ object, namespace, pod }) => {
-        const destination = { namespace: namespace ?? defaultNamespace, namespaceLabels: null };
-        const result = inject(pod, destination, settings);
+        const result = inject(pod, namespace ?? defaultNamespace, settings);
         switch (result.kind) {
           case "inject":
             notes.push(`${object}: injected`, ...result.warnings.map((warning) => `${object}: warning: ${warning}`));

@@ -53,6 +53,7 @@ const cases: readonly (readonly [string, AuthorityState | null, number, boolean,
     ["a young authority: nothing", stable, 600, true, null],
     ["two thirds of its life over: introduce", stable, 667, true, "introduce"],
     ["expired and no other: create", stable, 1000, true, "create"],
+    ["made while the clock was ahead: create", stable, -1, true, "create"],
     ["the new one is not everywhere: wait", introduced, 720, false, null],
     ["the new one is everywhere: note that", introduced, 720, true, "distribute"],
     ["not settled: wait", distributed, 729, true, null],
@@ -86,6 +87,12 @@ test("the old one is trusted for as long as anything that it signed, also by a r
   t.is(after.next, null);
   t.deepEqual(after.retired, [{ certificate: first.certificate, untilMs: 730 + 10 + 40 }]);
   t.is(bundleOf(after), second.certificate + first.certificate);
+});
+
+test("one that is not valid yet stays trusted for a while by those whose clock says that it is", (t) => {
+  const after = afterAction(stable, "create", second, -100, terms);
+  t.is(after.signing, second);
+  t.deepEqual(after.retired, [{ certificate: first.certificate, untilMs: -100 + terms.removedTrustMs }]);
 });
 
 test("whatever happens when, a serving certificate is verified by every bundle of its life", (t) => {

@@ -4,6 +4,7 @@
 //
 //   state                         | when                                               | action     | then
 //   none, or all expired          | at once                                            | create     | signing
+//   signing, not valid yet        | at once: the clock was ahead, and was set back     | create     | signing + retired
 //   signing                       | 2/3 of its life are over                           | introduce  | signing + next
 //   signing + next                | the bundle with next is everywhere                 | distribute | that time is noted
 //   signing + next, distributed   | `settleMs` later                                   | promote    | signing + retired
@@ -56,6 +57,7 @@ export function planAuthority(
 ): AuthorityAction | null {
   if (state === null) return "create";
   const { signing, next, retired } = state;
+  if (signing.notBeforeMs > nowMs) return "create";
   if (next === null || next.authority.notAfterMs <= nowMs) {
     if (signing.notAfterMs <= nowMs) return "create";
     if (next !== null || nowMs >= renewalOf(signing)) return "introduce";
@@ -75,9 +77,13 @@ export function afterAction(
   nowMs: number,
   terms: CertificateTerms,
 ): AuthorityState {
-  if (state === null || action === "create") return { signing: fresh, next: null, retired: [] };
+  const created: AuthorityState = { signing: fresh, next: null, retired: [] };
+  if (state === null) return created;
   const { signing, next, retired } = state;
   switch (action) {
+    case "create":
+      // One that is not valid by this clock may be by others'.
+      return signing.notBeforeMs > nowMs ? replacing(created, signing, nowMs, terms) : created;
     case "introduce":
       return { signing, next: { authority: fresh, distributedAtMs: null }, retired };
     case "distribute":

@@ -106,11 +106,9 @@ export class Certificates {
     this.#configMaps.setNamespaces(namespaces);
   }
 
-  /** Leadership was won or lost: acts at once. */
+  /** Leadership was won or lost: acts at once, and a new leader first reads which bundle is in force. */
   leaderChanged(): void {
-    void this.authority.refresh();
-    void this.#configMaps.refresh();
-    void this.#webhook?.refresh();
+    void this.authority.refresh().then(() => Promise.all([this.#configMaps.refresh(), this.#webhook?.refresh()]));
   }
 
   async close(): Promise<void> {

@@ -37,6 +37,7 @@ export class ServingCertificateRenewal {
   readonly #unsubscribe: () => void;
   #cancelHandover: () => void = () => {};
   #signedBy = "";
+  #validFromMs = 0;
   #renewAtMs = 0;
 
   constructor(options: ServingCertificateOptions) {
@@ -75,11 +76,15 @@ export class ServingCertificateRenewal {
   async #renew(): Promise<void> {
     const signing = this.#options.authority.state?.signing;
     const nowMs = this.#clock.wallMs();
-    if (signing === undefined || (signing.certificate === this.#signedBy && nowMs < this.#renewAtMs)) return;
+    if (signing === undefined) return;
+    // Before it is valid: the clock was ahead when it was made, and was set back.
+    const isInForce = nowMs >= this.#validFromMs && nowMs < this.#renewAtMs;
+    if (signing.certificate === this.#signedBy && isInForce) return;
     const { servingLifetimeMs } = this.#terms;
     const certificate = await issueServingCertificate(signing, this.#options.hosts, nowMs, servingLifetimeMs);
     const share = renewalShare + renewalJitter * (this.#options.random ?? Math.random)();
     this.#signedBy = signing.certificate;
+    this.#validFromMs = certificate.notBeforeMs;
     this.#renewAtMs = nowMs + Math.max(0, certificate.notAfterMs - nowMs) * share;
     this.#logger.info({ validUntil: new Date(certificate.notAfterMs).toISOString() }, "serving certificate made");
     this.#options.onCertificate(certificate);

@@ -54,6 +54,21 @@ test("gone or going is unsettled once it was there; never seen is after 10 s", (
   t.is(applied.state(service, undefined), "unsettled");
 });
 
+test("nothing is kept of a Gateway that is gone", (t) => {
+  const applied = new AppliedObjects(new ManualClock());
+  const owned = (name: string): ManagedObject => {
+    const ownerReferences = [
+      { apiVersion: "gateway.networking.k8s.io/v1", kind: "Gateway", name, uid: "1", controller: true as const },
+    ];
+    return { ...service, metadata: { ...metadata, name: `${name}-heddle`, ownerReferences } };
+  };
+  applied.put(owned("edge"), 5n);
+  applied.put(owned("inner"), 5n);
+  applied.deleteAll("shop/edge");
+  t.false(applied.has(owned("edge")));
+  t.true(applied.has(owned("inner")));
+});
+
 test("versions are compared as numbers", (t) => {
   const applied = new AppliedObjects(new ManualClock());
   applied.put(service, 1000n);

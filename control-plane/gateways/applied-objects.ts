@@ -9,6 +9,8 @@ import type { ManagedObject } from "./gateway-objects.ts";
 import { fingerprintOf, objectKey, type OwnedObject } from "./owned-objects.ts";
 
 interface Applied {
+  /** "namespace/name" of the Gateway. */
+  readonly gateway: string;
   readonly desired: string;
   readonly version: bigint;
   readonly atMs: number;
@@ -28,12 +30,23 @@ export class AppliedObjects {
   }
 
   put(object: ManagedObject, version: bigint): void {
-    const desired = fingerprintOf(object);
-    this.#applied.set(managedKey(object), { desired, version, atMs: this.#clock.monotonicMs(), fingerprint: null });
+    const { namespace, ownerReferences } = object.metadata;
+    this.#applied.set(managedKey(object), {
+      gateway: `${namespace}/${ownerReferences[0]?.name}`,
+      desired: fingerprintOf(object),
+      version,
+      atMs: this.#clock.monotonicMs(),
+      fingerprint: null,
+    });
   }
 
   delete(key: string): void {
     this.#applied.delete(key);
+  }
+
+  /** All objects of a Gateway, "namespace/name". */
+  deleteAll(gateway: string): void {
+    for (const [key, applied] of this.#applied) if (applied.gateway === gateway) this.#applied.delete(key);
   }
 
   /** Whether exactly this was applied before, whatever became of it. */

@@ -166,6 +166,7 @@ export class GatewayProvisioner {
       this.#uids.delete(key);
       this.#report(key, undefined);
     }
+    if (gateway === undefined) this.#applied.deleteAll(key);
     if (gateway === undefined || !this.#options.isLeader() || !this.#objects.isSynced) return "done";
     try {
       if (!this.#ours.has(key)) {

@@ -1,12 +1,13 @@
 // Whether a pod gets a sidecar. Owns the vetoes, in the order that they are asked, each with a word that logs, metrics
 // and Events carry; and what a pod must not ask for. That nothing is left to do is found out by inject.ts. Pure.
 //
-//   1 not-enabled       neither the namespace nor the pod asks for injection (the webhook's selectors see to it)
-//   2 system-namespace  heddle-system, kube-system, kube-public, kube-node-lease
-//   3 opted-out         pod label heddle.dev/inject is "false"
-//   4 host-network      its network is the node's: capture would take the node's connections
-//   5 windows           capture is Linux's
-//   6 already-injected  nothing to change: see inject.ts
+//   1 system-namespace  heddle-system, kube-system, kube-public, kube-node-lease
+//   2 opted-out         pod label heddle.dev/inject is "false"
+//   3 host-network      its network is the node's: capture would take the node's connections
+//   4 windows           capture is Linux's
+//   5 already-injected  nothing to change: see inject.ts
+//
+// That the namespace or the pod asks for injection is the webhook's selectors' to see, with the labels of that moment.
 import {
   agentPorts,
   annotations,
@@ -22,17 +23,10 @@ import { earlierProbes, lostProbe } from "./probes.ts";
 import type { InjectionSettings } from "./settings.ts";
 import { volumeNames } from "./template.ts";
 
-export type SkipReason =
-  | "not-enabled"
-  | "system-namespace"
-  | "opted-out"
-  | "host-network"
-  | "windows"
-  | "already-injected";
+export type SkipReason = "system-namespace" | "opted-out" | "host-network" | "windows" | "already-injected";
 
 /** Sentences for people, after "not injected: ". */
 export const skipMessages: Readonly<Record<SkipReason, string>> = {
-  "not-enabled": `neither the namespace has the label ${labels.namespaceInjection}=enabled nor the pod the label ${labels.podInject}=true`,
   "system-namespace": "pods of system namespaces never are",
   "opted-out": `the pod has the label ${labels.podInject}=false`,
   "host-network": "the pod uses the node's network (hostNetwork), where capture would take the node's connections",
@@ -47,13 +41,6 @@ export type Decision =
 
 export type RejectReason = "proxy-user" | "name-taken" | "port-taken" | "lost-probe" | "wrong-annotation";
 
-/** Where the pod is going. */
-export interface Destination {
-  readonly namespace: string;
-  /** Null: not known; selectors, or whoever asks, have chosen the pod. */
-  readonly namespaceLabels: Readonly<Record<string, string>> | null;
-}
-
 const systemNamespaces: ReadonlySet<string> = new Set([
   systemNamespace,
   "kube-system",
@@ -61,9 +48,9 @@ const systemNamespaces: ReadonlySet<string> = new Set([
   "kube-node-lease",
 ]);
 
-/** Never throws for a pod that `readPod` gave. */
-export function decide(pod: Pod, destination: Destination, settings: InjectionSettings): Decision {
-  const reason = veto(pod, destination);
+/** Never throws for a pod that `readPod` gave. `namespace` is where it is going. */
+export function decide(pod: Pod, namespace: string, settings: InjectionSettings): Decision {
+  const reason = veto(pod, namespace);
   if (reason !== null) return { kind: "skip", reason };
   return (
     refuseProxyUser(pod) ??
@@ -74,12 +61,9 @@ export function decide(pod: Pod, destination: Destination, settings: InjectionSe
   );
 }
 
-function veto(pod: Pod, { namespace, namespaceLabels }: Destination): SkipReason | null {
-  const label = injectLabel(pod);
-  const enabled = namespaceLabels === null || namespaceLabels[labels.namespaceInjection] === "enabled";
-  if (!enabled && label !== "true") return "not-enabled";
+function veto(pod: Pod, namespace: string): SkipReason | null {
   if (systemNamespaces.has(namespace)) return "system-namespace";
-  if (label === "false") return "opted-out";
+  if (injectLabel(pod) === "false") return "opted-out";
   if (pod.spec.hostNetwork === true) return "host-network";
   if (pod.spec.os?.name === "windows") return "windows";
   return null;

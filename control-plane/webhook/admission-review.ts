@@ -1,7 +1,6 @@
 // The text of an AdmissionReview (admission.k8s.io/v1) -> the text of its answer, and what there is to tell about it.
 // Owns the envelope: what a review must have, its uid in every answer, base64, warnings' limits. Whether and how a pod
 // is injected is inject/'s. No sockets.
-import type { Destination } from "../inject/decide.ts";
 import { skipMessages } from "../inject/decide.ts";
 import { inject, type Injection } from "../inject/inject.ts";
 import type { OwnerReference, Pod } from "../inject/pod.ts";
@@ -9,12 +8,6 @@ import { readPod } from "../inject/pod.ts";
 import type { InjectionSettings } from "../inject/settings.ts";
 import { annotations } from "../../proto/kubernetes.ts";
 import type { InjectionResult } from "./metrics.ts";
-
-export interface ReviewContext {
-  readonly settings: InjectionSettings;
-  /** Null when the namespace is not known. */
-  readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>> | null;
-}
 
 export interface ReviewOutcome {
   readonly result: InjectionResult;
@@ -47,7 +40,7 @@ const maxNameCharacters = 253;
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Never throws. */
-export function answerReview(text: string, context: ReviewContext): ReviewAnswer {
+export function answerReview(text: string, settings: InjectionSettings): ReviewAnswer {
   const parsed = parse(text);
   const request = field(parsed, "request");
   const uid = field(request, "uid");
@@ -68,7 +61,7 @@ export function answerReview(text: string, context: ReviewContext): ReviewAnswer
     return { status: 200, body: review(uid, { allowed: true, warnings: [`heddle: ${message}`] }), outcome };
   }
   try {
-    return answerPod(uid, field(request, "object"), nothing, context);
+    return answerPod(uid, field(request, "object"), nothing, settings);
   } catch (error) {
     // Values that no API server sends, such as ones nested too deeply to walk; or a fault of ours.
     const message = `cannot inject this pod: ${error instanceof Error ? error.message : String(error)}`;
@@ -81,12 +74,8 @@ function answerPod(
   uid: string,
   object: unknown,
   known: Omit<ReviewOutcome, "result" | "reason" | "message">,
-  { settings, namespaceLabels }: ReviewContext,
+  settings: InjectionSettings,
 ): ReviewAnswer {
-  const destination: Destination = {
-    namespace: known.namespace,
-    namespaceLabels: namespaceLabels(known.namespace),
-  };
   const read = readPod(object);
   const pod = "pod" in read ? read.pod : null;
   const about = {
@@ -95,7 +84,7 @@ function answerPod(
     owner: pod === null ? null : ownerOf(pod),
     cameInjected: pod !== null && cameInjected(pod),
   };
-  const injection = inject(object, destination, settings);
+  const injection = inject(object, known.namespace, settings);
   const { response, told } = respond(injection, about.cameInjected);
   return { status: 200, body: review(uid, response), outcome: { ...about, ...told } };
 }
@@ -122,9 +111,8 @@ function respond(
       if (reason === "already-injected" && !cameInjected) {
         return { response: { allowed: true }, told: { result: "unchanged", reason: "", message: "" } };
       }
-      const asked = reason === "opted-out" || reason === "not-enabled";
       return {
-        response: { allowed: true, ...(asked ? {} : warn([message])) },
+        response: { allowed: true, ...(reason === "opted-out" ? {} : warn([message])) },
         told: { result: "skipped", reason, message },
       };
     }

@@ -4,7 +4,7 @@
 //   POST /inject   an AdmissionReview for an AdmissionReview; anything else is refused with a sentence
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Logger } from "../discovery/logger.ts";
 import type { InjectionSettings } from "../inject/settings.ts";
 import { answerReview, type ReviewOutcome } from "./admission-review.ts";
@@ -26,8 +26,8 @@ export interface WebhookServerOptions {
   readonly certificate: WebhookCertificate | null;
   /** Asked for every pod. */
   readonly settings: () => InjectionSettings;
-  /** Null when the namespace is not known: the webhook's selectors are trusted. */
-  readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>> | null;
+  /** How long a server that is closing goes on as before: the API server's node learns later than we that it ends. */
+  readonly lingerMs: number;
   readonly logger: Logger;
   readonly events: InjectionEvents;
   readonly metrics: WebhookMetrics;
@@ -37,6 +37,7 @@ export interface WebhookServerOptions {
 const maxBodyBytes = 3 * 1024 * 1024;
 
 const connectionLimits = {
+  handshakeTimeout: 3000,
   headersTimeout: 5000,
   requestTimeout: 10_000,
   connectionsCheckingInterval: 1000,
@@ -44,11 +45,14 @@ const connectionLimits = {
   keepAliveTimeout: 120_000,
 };
 const maxConnections = 500;
-const closeDeadlineMs = 5000;
+/** What is under way when the server stops listening has this long. */
+const closeDeadlineMs = 1000;
 
 export class WebhookServer {
   readonly #options: WebhookServerOptions;
   readonly #server: Server;
+  /** Every connection, also those whose handshake has not begun, which the HTTP layer does not know. */
+  readonly #sockets = new Set<Socket>();
   #hasCertificate = false;
   #closing = false;
 
@@ -61,6 +65,10 @@ export class WebhookServer {
       });
     });
     this.#server.maxConnections = maxConnections;
+    this.#server.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    });
     // Scanners and half-open probes are no news.
     this.#server.on("tlsClientError", (error) =>
       options.logger.debug({ error: error.message }, "TLS handshake with the webhook failed"),
@@ -68,9 +76,9 @@ export class WebhookServer {
     if (options.certificate !== null) this.setCertificate(options.certificate);
   }
 
-  /** Whether it has a certificate to answer with. */
+  /** Whether it listens, with a certificate to answer with. */
   get isReady(): boolean {
-    return this.#hasCertificate && !this.#closing;
+    return this.#server.listening && this.#hasCertificate && !this.#closing;
   }
 
   /** New connections see this one; those that are open go on. Throws when certificate and key do not fit. */
@@ -90,11 +98,16 @@ export class WebhookServer {
     });
   }
 
-  /** Stops accepting; what is being asked is answered, for a while. */
-  close(): Promise<void> {
+  /** Is not ready at once, stops listening after `lingerMs`, and resolves when no connection is left, a second later. */
+  async close(): Promise<void> {
     this.#closing = true;
-    return new Promise((resolve) => {
-      const deadline = setTimeout(() => this.#server.closeAllConnections(), closeDeadlineMs);
+    await new Promise((resolve) => {
+      setTimeout(resolve, this.#options.lingerMs);
+    });
+    await new Promise<void>((resolve) => {
+      const deadline = setTimeout(() => {
+        for (const socket of this.#sockets) socket.destroy();
+      }, closeDeadlineMs);
       this.#server.close(() => {
         clearTimeout(deadline);
         resolve();
@@ -115,8 +128,7 @@ export class WebhookServer {
       refuse(response, 413, `a review has at most ${maxBodyBytes} bytes`);
       return;
     }
-    const { settings, namespaceLabels } = this.#options;
-    const answer = answerReview(body, { settings: settings(), namespaceLabels });
+    const answer = answerReview(body, this.#options.settings());
     this.#tell(answer.outcome);
     const isReview = answer.status === 200;
     const contentType = isReview ? "application/json" : "text/plain; charset=utf-8";

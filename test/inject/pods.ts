@@ -5,7 +5,7 @@ import { defaultInjectionSettings, type InjectionSettings } from "../../control-
 import { annotations } from "../../proto/kubernetes.ts";
 
 export const settings: InjectionSettings = { ...defaultInjectionSettings, image: "heddle:test" };
-export const shop = { namespace: "shop", namespaceLabels: { "heddle.dev/injection": "enabled" } };
+export const shop = "shop";
 
 export interface PodParts {
   readonly labels?: Record<string, string>;

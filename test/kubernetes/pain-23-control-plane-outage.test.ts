@@ -16,6 +16,8 @@ const namespace = scenario.namespace("outage");
 const controlPlane = ["-n", systemNamespace, "deployment/heddle-control-plane"];
 const waitForPods = ["-n", systemNamespace, "wait", "pod", "-l", "app.kubernetes.io/name=heddle-control-plane"];
 const awayMs = 20_000;
+/** The agent gives a dial up after 1 s. */
+const dialMs = 1500;
 let gateway: Gateway;
 
 /** A server that is not injected: without the webhook no pod with a sidecar starts. */
@@ -110,6 +112,8 @@ test.serial(title, async (t) => {
   const seenMs = Math.max(...rolled.map((pod) => answered(pod)?.sentMs ?? Infinity)) - backMs;
   t.log(`new pods are called ${Math.round(seenMs)} ms after the control plane is back`);
   t.true(seenMs < 1000, `${seenMs} ms`);
+  const currentMs = performance.now();
+  await waitFor("dials of dead addresses that had begun are over", () => performance.now() - currentMs > dialMs);
   const failures = await connectFailures();
   const from = outcomes.length;
   await waitFor("200 requests more", () => outcomes.length >= from + 200);

@@ -14,25 +14,25 @@ const controlPlane = "system:serviceaccount:heddle-system:heddle-control-plane";
 
 /** Everywhere: "group/resource[name]" -> verbs. */
 const everywhere: Readonly<Record<string, string>> = {
-  "/namespaces": "get list watch",
-  "/pods": "get list watch",
+  "/namespaces": "list watch",
+  "/pods": "list watch",
   "/services": "create delete get list patch watch",
   "/serviceaccounts": "create delete get list patch watch",
   "/configmaps": "create get",
   "/configmaps[heddle-ca]": "list update watch",
   "/events": "create",
   "admissionregistration.k8s.io/mutatingwebhookconfigurations[heddle-injector]": "get list patch watch",
-  "apiextensions.k8s.io/customresourcedefinitions": "get list watch",
+  "apiextensions.k8s.io/customresourcedefinitions": "list watch",
   "apps/deployments": "create delete get list patch watch",
   "authentication.k8s.io/tokenreviews": "create",
-  "discovery.k8s.io/endpointslices": "get list watch",
+  "discovery.k8s.io/endpointslices": "list watch",
   "gateway.networking.k8s.io/gatewayclasses": "get list watch",
   "gateway.networking.k8s.io/gatewayclasses/status": "update",
   "gateway.networking.k8s.io/gateways": "get list watch",
   "gateway.networking.k8s.io/gateways/status": "update",
   "gateway.networking.k8s.io/httproutes": "get list watch",
   "gateway.networking.k8s.io/httproutes/status": "update",
-  "gateway.networking.k8s.io/referencegrants": "get list watch",
+  "gateway.networking.k8s.io/referencegrants": "list watch",
   "policy/poddisruptionbudgets": "create delete get list patch watch",
 };
 

@@ -123,7 +123,10 @@ function isVerified(bundle: string, certificate: X509Certificate, atMs: number):
     isValid &&
     signers.some(
       (signer) =>
-        certificate.checkIssued(signer) && certificate.verify(signer.publicKey) && signer.validToDate.getTime() > atMs,
+        certificate.checkIssued(signer) &&
+        certificate.verify(signer.publicKey) &&
+        signer.validFromDate.getTime() <= atMs &&
+        atMs < signer.validToDate.getTime(),
     )
   );
 }
@@ -176,6 +179,25 @@ test("in ten months, with a renewal in them, no agent meets a certificate that i
   t.is(bundleSize, 2);
   t.is(made.secret.state.retired.length, 0, "and forgotten");
   for (const { certificates } of replicas) t.true(Math.abs(certificates.length - steps / 2) <= 5);
+});
+
+test("a clock that was a day ahead is set back: what it made is replaced by what is valid now", async (t) => {
+  const made = world(t);
+  const only = made.replica(0);
+  made.nowMs += dayMs;
+  await settle(only);
+  made.nowMs -= dayMs;
+  t.false(isVerified(bundleOf(made.secret.state), latest(only), made.nowMs));
+  await settle(only);
+  t.true(isVerified(bundleOf(made.secret.state), latest(only), made.nowMs));
+
+  // The authority is from before, the serving certificate from the time ahead.
+  const later = made.replica(0);
+  made.nowMs += dayMs / 4;
+  await settle(later);
+  made.nowMs -= dayMs / 4;
+  await settle(later);
+  t.true(isVerified(bundleOf(made.secret.state), latest(later), made.nowMs));
 });
 
 test("while the Secret cannot be read, what was read stays and certificates are renewed", async (t) => {
