@@ -53,7 +53,8 @@ export interface GatewayListener {
   readonly port: number;
   /** HTTP, HTTPS, TLS, TCP, UDP or anything else. */
   readonly protocol: string;
-  readonly allowedNamespaces: "All" | "Same" | "None" | LabelSelector;
+  /** Null: a selector is asked for, and there is none. */
+  readonly allowedNamespaces: "All" | "Same" | "None" | LabelSelector | null;
   /** Empty: every kind that the protocol supports. */
   readonly allowedKinds: readonly { readonly group: string; readonly kind: string }[];
 }
@@ -73,6 +74,11 @@ export interface HttpRoute {
   readonly parentRefs: readonly ParentReference[];
   readonly hostnames: readonly string[];
   readonly rules: readonly HttpRouteRule[];
+  /**
+   * Why the object cannot be read as it stands, of which only `meta` and this are then taken: the rest is that of the
+   * last version that could be read, or without one the parents alone and no rule.
+   */
+  readonly refused?: string;
 }
 
 /** Defaults applied: group, kind and namespace are always there. */

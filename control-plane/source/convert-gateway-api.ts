@@ -65,14 +65,16 @@ function toListener(listener: Listener): GatewayListener {
     allowedNamespaces:
       from === "All" || from === "None" || from === "Same"
         ? from
-        : {
-            matchLabels: { ...selector?.matchLabels },
-            matchExpressions: (selector?.matchExpressions ?? []).map(({ key, operator, values }) => ({
-              key,
-              operator,
-              values: values ?? [],
-            })),
-          },
+        : selector === undefined
+          ? null
+          : {
+              matchLabels: { ...selector.matchLabels },
+              matchExpressions: (selector.matchExpressions ?? []).map(({ key, operator, values }) => ({
+                key,
+                operator,
+                values: values ?? [],
+              })),
+            },
     allowedKinds: (kinds ?? []).map(({ group, kind }) => ({ group: group ?? gatewayGroup, kind })),
   };
 }

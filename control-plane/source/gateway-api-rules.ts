@@ -35,10 +35,17 @@ function route(id: string, places: string | readonly string[], check: Rule["chec
   return { id, kinds, places: typeof places === "string" ? [places] : places, check };
 }
 
+function leftToTranslation(rule: Rule): Rule {
+  return { ...rule, isLeftToTranslation: true };
+}
+
 /** Every rule of HTTPRoutes; `id` names it in tests. */
 export const httpRouteRules: readonly Rule[] = [
   route("parent-sections", "spec.parentRefs", checkParentSections),
-  route("rule-names-unique", "spec.rules", (list) => duplicates(list, (rule) => optional(rule["name"]), "the name")),
+  // Only the experimental channel holds it; a rule's index is its identity.
+  leftToTranslation(
+    route("rule-names-unique", "spec.rules", (list) => duplicates(list, (rule) => optional(rule["name"]), "the name")),
+  ),
   route("total-matches", "spec", ({ rules }) => {
     const total = items(rules).reduce(
       (sum, rule) => sum + (rule["matches"] === undefined ? 1 : items(rule["matches"]).length),
@@ -99,17 +106,23 @@ export const httpRouteRules: readonly Rule[] = [
       ? fault("a rule with a RequestRedirect filter has no backendRefs", "backendRefs")
       : holds,
   ),
-  route("prefix-replacement", "spec.rules[]", (rule) => {
-    const lists = [rule["filters"], ...items(rule["backendRefs"]).map((backend) => backend["filters"])];
-    if (!lists.some((list) => items(list).some(replacesPrefix))) return holds;
-    const matches = items(rule["matches"]);
-    const path = matches[0]?.["path"] as Fields | undefined;
-    // Defaults are applied before CEL runs, and they give every match a PathPrefix.
-    return (rule["matches"] === undefined || matches.length === 1) &&
-      text(path?.["type"], "PathPrefix") === "PathPrefix"
-      ? holds
-      : fault("expected exactly one match, with a PathPrefix, because a filter replaces the matched prefix", "matches");
-  }),
+  // The definitions' CEL asks only where exactly one backend has such a filter.
+  leftToTranslation(
+    route("prefix-replacement", "spec.rules[]", (rule) => {
+      const lists = [rule["filters"], ...items(rule["backendRefs"]).map((backend) => backend["filters"])];
+      if (!lists.some((list) => items(list).some(replacesPrefix))) return holds;
+      const matches = items(rule["matches"]);
+      const path = matches[0]?.["path"] as Fields | undefined;
+      // Defaults are applied before CEL runs, and they give every match a PathPrefix.
+      return (rule["matches"] === undefined || matches.length === 1) &&
+        text(path?.["type"], "PathPrefix") === "PathPrefix"
+        ? holds
+        : fault(
+            "expected exactly one match, with a PathPrefix, because a filter replaces the matched prefix",
+            "matches",
+          );
+    }),
+  ),
   route(
     "path-modifier",
     filters.flatMap((place) => [`${place}.requestRedirect.path`, `${place}.urlRewrite.path`]),
@@ -155,11 +168,15 @@ export const httpRouteRules: readonly Rule[] = [
     headerModifiers.map((place) => `${place}.remove`),
     (list) => duplicates(list, optional, "the name"),
   ),
-  route(
-    "header-values",
-    headerModifiers.flatMap((place) => [`${place}.set[]`, `${place}.add[]`]),
-    ({ value }) =>
-      hasControlCharacter(text(value)) ? fault("expected a header value, without control characters", "value") : holds,
+  leftToTranslation(
+    route(
+      "header-values",
+      headerModifiers.flatMap((place) => [`${place}.set[]`, `${place}.add[]`]),
+      ({ value }) =>
+        hasControlCharacter(text(value))
+          ? fault("expected a header value, without control characters", "value")
+          : holds,
+    ),
   ),
   route(
     "cors-lists-unique",

@@ -1,6 +1,6 @@
 // What the Gateway API demands of Gateways, GatewayClasses and ReferenceGrants beyond the published schemas; the
 // rules of HTTPRoutes are in gateway-api-rules.ts.
-import { type Fields, type Rule, duplicates, fault, holds, items, text } from "./rule.ts";
+import { type Fields, type Rule, characterCount, duplicates, fault, holds, items, text } from "./rule.ts";
 
 const dnsName = /^(?:\*\.)?[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
 const qualifiedName =
@@ -46,16 +46,24 @@ export const gatewayRules: readonly Rule[] = [
       ? fault(`not allowed with protocol ${text(protocol)}`, "hostname")
       : holds,
   ),
-  gateway("listener-namespaces", `${listener}.allowedRoutes.namespaces`, ({ from, selector }) => {
+  gateway("listener-namespaces", `${listener}.allowedRoutes.namespaces`, ({ from }) => {
     const allowed = ["All", "Selector", "Same"];
-    if (!allowed.includes(text(from, "Same")))
-      return fault(`expected one of ${allowed.join(", ")}, got ${JSON.stringify(from)}`, "from");
-    return from === "Selector" && selector === undefined ? fault("required with from: Selector", "selector") : holds;
+    return allowed.includes(text(from, "Same"))
+      ? holds
+      : fault(`expected one of ${allowed.join(", ")}, got ${JSON.stringify(from)}`, "from");
   }),
-  gateway(
-    "selector-operators",
-    `${listener}.allowedRoutes.namespaces.selector.matchExpressions[]`,
-    ({ operator, values }) => {
+  {
+    ...gateway("listener-selector", `${listener}.allowedRoutes.namespaces`, ({ from, selector }) =>
+      from === "Selector" && selector === undefined ? fault("required with from: Selector", "selector") : holds,
+    ),
+    isLeftToTranslation: true,
+  },
+  {
+    id: "selector-operators",
+    kinds: ["Gateway"],
+    isLeftToTranslation: true,
+    places: [`${listener}.allowedRoutes.namespaces.selector.matchExpressions[]`],
+    check: ({ operator, values }) => {
       const withValues = ["In", "NotIn"].includes(text(operator));
       if (!withValues && !["Exists", "DoesNotExist"].includes(text(operator)))
         return fault(`expected one of In, NotIn, Exists, DoesNotExist, got ${JSON.stringify(operator)}`, "operator");
@@ -65,11 +73,14 @@ export const gatewayRules: readonly Rule[] = [
         "values",
       );
     },
-  ),
+  },
   gateway("addresses-unique", "spec.addresses", (list) =>
     duplicates(
       list,
-      ({ type, value }) => (value === undefined ? undefined : `${text(type, "IPAddress")} ${text(value)}`),
+      ({ type, value }) =>
+        value !== undefined && ["IPAddress", "Hostname"].includes(text(type, "IPAddress"))
+          ? `${text(type, "IPAddress")} ${text(value)}`
+          : undefined,
       "the address",
     ),
   ),
@@ -90,7 +101,7 @@ export const gatewayRules: readonly Rule[] = [
     kinds: ["GatewayClass"],
     places: ["spec"],
     check: ({ description }) =>
-      description === undefined || (typeof description === "string" && description.length <= 64)
+      description === undefined || (typeof description === "string" && characterCount(description) <= 64)
         ? holds
         : fault("expected a text of at most 64 characters", "description"),
   },

@@ -3,7 +3,7 @@
 // and make changes out of noise. Pure.
 import type { ApiObject } from "../kubernetes/object-store.ts";
 import type { ClusterObject } from "./build-cluster-state.ts";
-import type { Container, EndpointSlice, ObjectMeta, Pod } from "./cluster-state.ts";
+import type { Container, EndpointSlice, HttpRoute, ObjectMeta, Pod } from "./cluster-state.ts";
 import { convertObject } from "./convert.ts";
 import { formatFieldPath } from "./field-path.ts";
 import type { KindInfo } from "./kinds.ts";
@@ -13,14 +13,18 @@ import { type Fields, checkRules } from "./rule.ts";
 import type { Violation } from "./schemas.ts";
 import type { Problem } from "./source.ts";
 
-/** An object that breaks a rule which the API server let through: only its problems are known, nothing uses it. */
+/** An object that the API server should have refused: its last version that could be read stays in use. */
 export interface RejectedObject {
   readonly kind: "Rejected";
   readonly problems: readonly Problem[];
+  readonly uid: string | undefined;
+  /** Whom to tell: the route with its parents and without rules, where those can be read; null for other kinds. */
+  readonly refusedRoute: HttpRoute | null;
 }
 
 export type KeptObject = ClusterObject | RejectedObject;
 
+const servedRules = allRules.filter(({ isLeftToTranslation }) => isLeftToTranslation !== true);
 const gatewayGroup = "gateway.networking.k8s.io";
 
 /** What to keep of one object; null for a pod that has run to its end. May change `object`. Never throws. */
@@ -33,24 +37,44 @@ export function keepObject(info: KindInfo, object: ApiObject): KeptObject | null
     const violations = judge(info, object);
     if (violations.length > 0) {
       const problems = violations.map(({ path, message }) => problem(label, formatFieldPath(path), message));
-      return { kind: "Rejected", problems };
+      return reject(info, object, problems);
     }
     return narrow(convertObject(info.kind, object, metaOf(info, object)));
   } catch (error) {
     // An older or foreign schema let something through that ours does not know.
     const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
-    return { kind: "Rejected", problems: [problem(label, "", message)] };
+    return reject(info, object, [problem(label, "", message)]);
   }
 }
 
-/** The API server has checked the schema; older ones and older definitions lack some of the rules. */
+function reject(info: KindInfo, object: ApiObject, problems: readonly Problem[]): RejectedObject {
+  const meta = metaOf(info, object);
+  const message = problems.map((each) => [each.field, each.message].filter((part) => part !== "").join(": "));
+  const refusedRoute = info.kind === "HTTPRoute" ? refuseRoute(object, meta, message.join("; ")) : null;
+  return { kind: "Rejected", problems, uid: meta.uid, refusedRoute };
+}
+
+function refuseRoute(object: ApiObject, meta: ObjectMeta, refused: string): HttpRoute | null {
+  try {
+    const { parentRefs, hostnames } = object["spec"] as Fields;
+    const route = convertObject("HTTPRoute", { spec: { parentRefs, hostnames, rules: [] } }, meta);
+    return route.kind === "HTTPRoute" ? { ...route, refused } : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The API server has checked the schema and the rules of the definitions; older ones lack some of them. What none of
+ * them forbids is translation's to answer: one slip must not take the rest of its object away.
+ */
 function judge(info: KindInfo, object: ApiObject): readonly Violation[] {
   if (info.group === gatewayGroup) {
     const path = findLongString(object["spec"], ["spec"]);
     if (path !== undefined)
       return [{ severity: "error", path, message: `expected at most ${maxStringLength} characters` }];
   }
-  return checkRules(allRules, info.kind, object as Fields).filter(({ severity }) => severity === "error");
+  return checkRules(servedRules, info.kind, object as Fields).filter(({ severity }) => severity === "error");
 }
 
 function problem(object: string, field: string, message: string): Problem {

@@ -1,9 +1,10 @@
 // The ClusterState of a cluster, changed object by object: a change costs a copy of its kind's map and no sorting of
-// the whole. Owns what of the kept objects is part of the state, and the problems of the rest. Pure.
+// the whole. Owns what of the kept objects is part of the state, what stands for those that cannot be read, and their
+// problems. Pure.
 import type { ClusterObject } from "./build-cluster-state.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import type { KnownKind } from "./kinds.ts";
-import type { KeptObject } from "./kubernetes-objects.ts";
+import type { KeptObject, RejectedObject } from "./kubernetes-objects.ts";
 import type { Problem } from "./source.ts";
 
 const fieldByKind = {
@@ -49,11 +50,12 @@ export class KubernetesState {
     const added: [string, ClusterObject][] = [];
     let isChanged = false;
     for (const key of keys) {
-      const kept = objects.get(key);
+      const found = objects.get(key);
       const label = `${kind} ${key}`;
-      if (kept?.kind === "Rejected") this.#rejected.set(label, kept.problems);
+      if (found?.kind === "Rejected") this.#rejected.set(label, found.problems);
       else this.#rejected.delete(label);
-      if (kept === undefined || kept.kind === "Rejected") isChanged = changed.delete(key) || isChanged;
+      const kept = found?.kind === "Rejected" ? insteadOf(found, before.get(key)) : found;
+      if (kept === undefined) isChanged = changed.delete(key) || isChanged;
       else if (before.get(key) !== kept) {
         isChanged = true;
         if (before.has(key)) changed.set(key, kept);
@@ -62,6 +64,15 @@ export class KubernetesState {
     }
     if (isChanged) this.#state = { ...this.#state, [field]: added.length === 0 ? changed : merge(changed, added) };
   }
+}
+
+/** The last good version of the same object; of an HTTPRoute always something that can be given a status. */
+function insteadOf({ uid, refusedRoute }: RejectedObject, last: ClusterObject | undefined): ClusterObject | undefined {
+  const lastGood = last?.meta.uid === uid ? last : undefined;
+  if (refusedRoute === null) return lastGood;
+  if (lastGood?.kind !== "HTTPRoute" || lastGood.rules.length === 0) return refusedRoute;
+  const { meta, refused } = refusedRoute;
+  return { ...lastGood, meta, ...(refused !== undefined && { refused }) };
 }
 
 function merge(

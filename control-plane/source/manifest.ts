@@ -6,7 +6,7 @@ import { httpRouteRules } from "./gateway-api-rules.ts";
 import { gatewayRules } from "./gateway-rules.ts";
 import { type KindInfo, apiVersionOf, findKind, isServedVersion, knownKinds } from "./kinds.ts";
 import { maxStringLength } from "./limits.ts";
-import { type Fields, checkRules } from "./rule.ts";
+import { type Fields, characterCount, checkRules } from "./rule.ts";
 import { type Schemas, type Violation } from "./schemas.ts";
 import { type Position, type YamlDocument, parseChunk } from "./yaml-documents.ts";
 
@@ -155,9 +155,12 @@ function checkNames(info: KindInfo, { name, namespace }: Fields): readonly Viola
 
 /** The first string too long to match patterns against; undefined when there is none. */
 export function findLongString(value: unknown, path: FieldPath): FieldPath | undefined {
-  if (typeof value === "string") return value.length > maxStringLength ? path : undefined;
+  if (typeof value === "string")
+    return value.length > maxStringLength && characterCount(value) > maxStringLength ? path : undefined;
   if (typeof value !== "object" || value === null) return undefined;
   for (const [key, item] of Object.entries(value)) {
+    // Selectors have no bound in the definitions, and are compared, not matched.
+    if (key === "selector") continue;
     const found = findLongString(item, [...path, Array.isArray(value) ? Number(key) : key]);
     if (found !== undefined) return found;
   }

@@ -15,6 +15,11 @@ export interface Rule {
   /** Stable, for tests. */
   readonly id: string;
   readonly kinds: readonly KnownKind[];
+  /**
+   * The published definitions let it through, so a cluster may hold it. Translation answers for what breaks it: with a
+   * condition, at the one listener or rule. Files are refused, since they can be.
+   */
+  readonly isLeftToTranslation?: true;
   /** Where it applies: field names joined by dots, "[]" after a list for each of its items. */
   readonly places: readonly string[];
   /** The faults of one value; the value obeys the schema and is never undefined. */
@@ -65,6 +70,13 @@ export function items(value: unknown): readonly Fields[] {
 /** The text of a field, or the default where it is absent. */
 export function text(value: unknown, absent = ""): string {
   return typeof value === "string" ? value : absent;
+}
+
+/** As schemas count: an emoji is one. */
+export function characterCount(value: string): number {
+  let count = 0;
+  for (const _ of value) count += 1;
+  return count;
 }
 
 /** No fault. */

@@ -88,7 +88,7 @@ function allowsNamespace(view: ListenerView, gateway: GatewayView, route: HttpRo
   const allowed = view.listener.allowedNamespaces;
   const namespace = route.meta.namespace;
   if (allowed === "All") return true;
-  if (allowed === "None") return false;
+  if (allowed === "None" || allowed === null) return false;
   if (allowed === "Same") return namespace === gateway.gateway.meta.namespace;
   return matchesSelector(allowed, namespaceLabels(namespace, reader.get("namespaces", namespace)));
 }

@@ -3,6 +3,7 @@
 import type { Gateway, GatewayListener } from "../source/cluster-state.ts";
 import { type Problem, gatewayGroup, httpRouteKind } from "./conditions.ts";
 import { normalizeHostname } from "./hostname.ts";
+import { selectorFault } from "./label-selector.ts";
 
 export interface GatewayView {
   readonly gateway: Gateway;
@@ -78,9 +79,20 @@ function viewListener(
           reason: "InvalidRouteKinds",
           message: `allowedRoutes.kinds names ${invalid.map((kind) => `${kind.group}/${kind.kind}`).join(", ")}; only ${gatewayGroup}/HTTPRoute is supported`,
         };
-  const fault = portFault(listener.port);
-  const notAccepted = conflict ?? (fault === null ? null : { reason: "PortUnavailable", message: fault });
+  const notAccepted = conflict ?? namespacesFault(listener) ?? portProblem(portFault(listener.port));
   return { resourceName, listener, hostname, supportedKinds, notAccepted, conflict, invalidKinds };
+}
+
+/** No reason is made for it. The listener would take no route, or, if its slip were overlooked, more than it should. */
+function namespacesFault({ allowedNamespaces: allowed }: GatewayListener): Problem | null {
+  if (allowed === "All" || allowed === "Same" || allowed === "None") return null;
+  const fault = allowed === null ? "from: Selector needs a selector" : selectorFault(allowed);
+  if (fault === null) return null;
+  return { reason: "UnsupportedValue", message: `allowedRoutes.namespaces selects no namespace: ${fault}` };
+}
+
+function portProblem(fault: string | null): Problem | null {
+  return fault === null ? null : { reason: "PortUnavailable", message: fault };
 }
 
 function isHttpRoute(kind: { readonly group: string; readonly kind: string }): boolean {

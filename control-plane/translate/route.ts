@@ -73,13 +73,20 @@ function parentsOf(route: HttpRoute, reader: TableReader): readonly Parent[] {
   const rules: Partial<Record<ParentKind, TranslatedRules>> = {};
   const parents: Parent[] = [];
   for (const ref of route.parentRefs) {
-    const attachment = attach(route, ref, reader);
-    if (attachment === null) continue;
+    const found = attach(route, ref, reader);
+    if (found === null) continue;
+    const attachment = found.attached ? (refusal(route, found) ?? found) : found;
     const kind = attachment.parent;
     const translated = (rules[kind] ??= translateRules(route, kind === "gateway", reader));
     parents.push({ ref, attachment, rules: translated });
   }
   return parents;
+}
+
+/** Of a route that cannot be read, and could not before. */
+function refusal({ refused, rules }: HttpRoute, { parent }: Attachment): Attachment | null {
+  if (refused === undefined || rules.length > 0) return null;
+  return { attached: false, parent, problem: { reason: "UnsupportedValue", message: refused } };
 }
 
 /**
@@ -121,7 +128,10 @@ function statusOf(route: HttpRoute, { ref, attachment, rules }: Parent): RoutePa
       : condition("Accepted", "False", problem.reason, problem.message, generation),
     resolvedRefs(rules.unresolved, generation),
   ];
-  if (rules.unsupported.length > 0 && !allUnsupported) {
+  if (route.refused !== undefined && attachment.attached) {
+    const message = `Fall Back: served as it was before this version, which cannot be read: ${route.refused}`;
+    conditions.push(condition("PartiallyInvalid", "True", "UnsupportedValue", message, generation));
+  } else if (rules.unsupported.length > 0 && !allUnsupported) {
     conditions.push(condition("PartiallyInvalid", "True", "UnsupportedValue", dropped, generation));
   }
   return { parentRef: ref, conditions };

@@ -305,6 +305,20 @@ test("G.4 a listener whose port cannot be bound is not accepted, and says why", 
   });
 });
 
+test("G.5 a route that cannot be read is not accepted; one that could be before falls back to that", (t) => {
+  const never = translate(makeState(edge, makeRoute("apps/route", { rules: [], refused: "no such path" })));
+  t.is(routeReasons(never, "apps/route")["Accepted"], "False/UnsupportedValue");
+  t.deepEqual([...never.routes.keys()], []);
+  t.is(never.statuses.gateways.get("apps/edge")?.listeners[0]?.attachedRoutes, 0);
+  const before = translate(makeState(edge, makeRoute("apps/route", { refused: "no such path" })));
+  t.like(routeReasons(before, "apps/route"), { Accepted: "True/Accepted", PartiallyInvalid: "True/UnsupportedValue" });
+  t.regex(
+    before.statuses.httpRoutes.get("apps/route")?.[0]?.conditions[2]?.message ?? "",
+    /^Fall Back: .*no such path$/,
+  );
+  t.is(before.routes.get("apps/route")?.rules.length, 1);
+});
+
 test("G.2 a GatewayClass with parameters is told where parameters go; its Gateways are served", (t) => {
   const parametersRef = { group: "", kind: "ConfigMap", name: "x" };
   const state = makeState(edge);

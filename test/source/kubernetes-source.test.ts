@@ -238,7 +238,11 @@ test("an object that breaks a rule is a problem of its own; mended, it is there"
   server.put(paths.routes, route("bad", { rules: [noPath] }), route("odd", { rules: 5 }), route("good"));
   const { source, problems } = follow(t, server);
   await source.start();
-  t.deepEqual([...source.current()!.httpRoutes.keys()], ["shop/good"]);
+  t.deepEqual([...source.current()!.httpRoutes.keys()], ["shop/bad", "shop/good", "shop/odd"]);
+  t.like(source.current()!.httpRoutes.get("shop/bad"), {
+    rules: [],
+    refused: "spec.rules[0].matches[0].path.value: expected a path that begins with /",
+  });
   t.is(problems().length, 2);
   t.true(problems()[0]!.startsWith("HTTPRoute shop/bad: spec.rules[0].matches[0].path"), problems()[0]);
   t.true(problems()[1]!.startsWith("HTTPRoute shop/odd"), problems()[1]);

@@ -64,7 +64,7 @@ export const objectRuleCases: readonly Case[] = [
     problem: 'spec.listeners[0].allowedRoutes.namespaces.from: expected one of All, Selector, Same, got "Any"',
   },
   {
-    id: "listener-namespaces",
+    id: "listener-selector",
     good: namespaces({ from: "Selector", selector: {} }),
     bad: namespaces({ from: "Selector" }),
     problem: "spec.listeners[0].allowedRoutes.namespaces.selector: required with from: Selector",
@@ -85,7 +85,9 @@ export const objectRuleCases: readonly Case[] = [
   },
   {
     id: "addresses-unique",
-    good: gateway({ addresses: [{ value: "10.0.0.1" }, {}, {}] }),
+    good: gateway({
+      addresses: [{ value: "10.0.0.1" }, {}, {}, ...[1, 2].map(() => ({ type: "a.example/b", value: "c" }))],
+    }),
     bad: gateway({ addresses: [{ value: "10.0.0.1" }, { type: "IPAddress", value: "10.0.0.1" }] }),
     problem: "spec.addresses[1]: the address of item 0 again",
   },
@@ -104,7 +106,7 @@ export const objectRuleCases: readonly Case[] = [
   },
   {
     id: "class-description",
-    good: gatewayClass({ description: "x".repeat(64) }),
+    good: gatewayClass({ description: "\u{1f33f}".repeat(64) }),
     bad: gatewayClass({ description: "x".repeat(65) }),
     problem: "spec.description: expected a text of at most 64 characters",
   },
