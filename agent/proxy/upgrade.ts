@@ -6,7 +6,9 @@ import { EventEmitter } from "node:events";
 import http from "node:http";
 import { Duplex } from "node:stream";
 import http2Proxy from "http2-proxy";
+import { defaultDownstreamTimeouts } from "../http1/downstream-options.ts";
 import type { ByteReader, ByteStream } from "../transport/byte-stream.ts";
+import type { Deadlined, Deadlines } from "../transport/deadlines.ts";
 import type { EndpointState } from "../upstream/cluster-manager.ts";
 import type { UpstreamFailure } from "../upstream/upstream-connection.ts";
 import type { MessageHead } from "../http1/message-head.ts";
@@ -51,6 +53,9 @@ export interface UpgradeRequest {
   readonly first: Buffer;
   readonly responseEdit: HeaderEdit | null;
   readonly connectTimeoutMs: number;
+  /** Ends a client that does not take what a closed tunnel left for it. */
+  readonly deadlines: Deadlines;
+  readonly now: () => number;
 }
 
 /** Whether the request asks for WebSocket as RFC 6455 section 4.1 has it; what is not one has its Upgrade dropped. */
@@ -69,6 +74,8 @@ export function upgradeRequestOf(exchange: Exchange, endpoint: EndpointState, fi
     first,
     responseEdit: exchange.backend?.responseEdit ?? null,
     connectTimeoutMs: endpoint.pool.options.connectTimeoutMs,
+    deadlines: exchange.context.deadlines,
+    now: exchange.context.now,
   };
 }
 
@@ -135,7 +142,7 @@ export function carryUpgrade(request: UpgradeRequest, owner: UpgradeOwner): Byte
     },
     (error) => {
       if (tunnel) {
-        request.stream.finish();
+        client.leave(request.deadlines, request.now());
         owner.onUpgradeClosed();
         return;
       }
@@ -155,16 +162,40 @@ export function carryUpgrade(request: UpgradeRequest, owner: UpgradeOwner): Byte
   return client;
 }
 
-/** Our socket as the stream that http2-proxy pipes. */
-class ClientDuplex extends Duplex implements ByteReader {
+/**
+ * Our socket as the stream that http2-proxy pipes, and what is left of the connection after it: when the tunnel is gone
+ * the client still has time to take what waits for it.
+ */
+class ClientDuplex extends Duplex implements ByteReader, Deadlined {
   onDrained: (() => void) | null = null;
+  deadlineMs = Infinity;
   readonly #stream: ByteStream;
+  #deadlines: Deadlines | null = null;
   #written: ((error?: Error | null) => void) | null = null;
   #skip = false;
 
   constructor(stream: ByteStream) {
     super({ allowHalfOpen: true });
     this.#stream = stream;
+    // http2-proxy stops listening when it is done, and the client may reset its connection after that.
+    this.on("error", () => undefined);
+  }
+
+  /** The tunnel is gone: the connection closes once the client has taken what was written, or its time is over. */
+  leave(deadlines: Deadlines, nowMs: number): void {
+    this.destroy();
+    this.#stream.finish();
+    if (this.#stream.closed) return;
+    this.deadlineMs = nowMs + defaultDownstreamTimeouts.stallTimeoutMs;
+    this.#deadlines = deadlines;
+    deadlines.add(this);
+    // What it still says is thrown away: unread, it would cost the client the last bytes.
+    this.#stream.resume();
+  }
+
+  onDeadline(): void {
+    this.deadlineMs = Infinity;
+    this.#stream.reset();
   }
 
   skipNextWrite(): void {
@@ -172,7 +203,7 @@ class ClientDuplex extends Duplex implements ByteReader {
   }
 
   onBytes(bytes: Buffer, start: number, end: number): boolean {
-    return this.push(Buffer.copyBytesFrom(bytes, start, end - start));
+    return this.destroyed || this.push(Buffer.copyBytesFrom(bytes, start, end - start));
   }
 
   onEnd(): void {
@@ -187,6 +218,7 @@ class ClientDuplex extends Duplex implements ByteReader {
   }
 
   onClose(error: Error | null): void {
+    this.#deadlines?.delete(this);
     this.destroy(error ?? undefined);
   }
 

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import type net from "node:net";
 import test from "ava";
+import { manualClock } from "../support/manual-clock.ts";
 import type { TestProxy } from "../support/proxy.ts";
 import { proxyFor } from "../support/proxy.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -206,4 +207,75 @@ test("a tunnel is counted while it is open, however it ends", async (t) => {
   t.is(endpoint!.activeRequests, 0);
   const text = proxy.context.metrics.registry.render();
   t.regex(text, /^http_requests_total\{[^}]*status="101"[^}]*\} 4$/m);
+});
+
+/** A tunnel whose endpoint has reset it, which the agent knows, while bytes wait for a client that does not read. */
+async function tunnelLeft(t: Test, proxy: (port: number) => Promise<TestProxy>) {
+  let sent = 0;
+  const block = Buffer.alloc(64 * 1024, "x");
+  const server = await startRawServer(t, (socket) => {
+    const more = (): void => {
+      do sent += block.length;
+      while (socket.write(block));
+    };
+    socket.once("data", () => {
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+      socket.on("drain", more);
+      more();
+    });
+  });
+  const started = await proxy(server.port);
+  const client = await RawClient.connect(t, started.port);
+  client.socket.pause();
+  client.write(handshake());
+  let last = -1;
+  // No progress over several looks: everything between the two is full.
+  for (let still = 0; still < 10; still = sent > 0 && sent === last ? still + 1 : 0) {
+    last = sent;
+    await new Promise((resolve) => {
+      setTimeout(resolve, 10);
+    });
+  }
+  for (const upstream of server.sockets) upstream.resetAndDestroy();
+  // Nobody reads from the endpoint, so the reset is seen by writing to it.
+  await until(() => {
+    send(client, 9, "ping");
+    return started.context.metrics.tunnels.value === 0;
+  });
+  return { proxy: started, client };
+}
+
+test.serial("a client that resets after its tunnel is gone harms nobody", async (t) => {
+  const { proxy, client } = await tunnelLeft(t, (port) => proxyFor(t, toEndpoints(port)));
+  t.is(proxy.listener.openConnections, 1);
+  client.reset();
+  await until(() => proxy.listener.openConnections === 0);
+  // The process lives, and a late "error" would have come by now.
+  await new Promise(setImmediate);
+  t.is(proxy.context.metrics.tunnels.value, 0);
+});
+
+test.serial("a client that does not take the last bytes of a tunnel is let go after 60 s", async (t) => {
+  const clock = manualClock();
+  const { proxy, client } = await tunnelLeft(t, (port) => proxyFor(t, toEndpoints(port), { now: clock.now }));
+  clock.advance(59_999);
+  proxy.context.deadlines.sweep();
+  await new Promise(setImmediate);
+  t.is(proxy.listener.openConnections, 1);
+  clock.advance(1);
+  proxy.context.deadlines.sweep();
+  await until(() => proxy.listener.openConnections === 0);
+  client.socket.resume();
+  await client.ended();
+});
+
+test.serial("a client that reads late gets the last bytes of a tunnel, whatever it says meanwhile", async (t) => {
+  const { proxy, client } = await tunnelLeft(t, (port) => proxyFor(t, toEndpoints(port)));
+  t.is(proxy.listener.openConnections, 1);
+  send(client, 9, "ping");
+  client.socket.resume();
+  await client.ended();
+  t.is(client.closing, "end");
+  client.end();
+  await until(() => proxy.listener.openConnections === 0);
 });
