@@ -293,8 +293,7 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
   }
 
   onResponse(head: MessageHead, bytes: Buffer, bodyStart: number, bodyEnd: number, complete: boolean): boolean {
-    const hint = head.indexOf(HeaderId.HEDDLE_REPLAY);
-    const again = hint < 0 ? null : replayAfterAnswer(head.valueAt(hint), this.#attempt);
+    const again = head.indexOf(HeaderId.HEDDLE_REPLAY) < 0 ? null : replayAfterAnswer(head, this.#attempt);
     if (again !== null) {
       if (!complete) this.#upstream?.abort();
       this.#replay(again);

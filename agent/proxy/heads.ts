@@ -60,7 +60,13 @@ function render(exchange: Exchange, head: MessageHead, last: string): string {
   const edit = exchange.backend?.requestEdit ?? null;
   let append = edit === null ? "" : edit.append;
   if (exchange.direction.name === "gateway") append += forwardedHeaders(exchange, head, edit);
-  return writeHead(head, requestStartLine(head), HOP_BY_HOP, dropNames(exchange), append + last);
+  const drop = withoutReplay(head, dropNames(exchange));
+  return writeHead(head, requestStartLine(head), HOP_BY_HOP, drop, append + last);
+}
+
+/** heddle-replay ends at each agent: an application that sends back what it got must not be taken for one. */
+function withoutReplay(head: MessageHead, drop: readonly string[]): readonly string[] {
+  return head.indexOf(HeaderId.HEDDLE_REPLAY) < 0 ? drop : [...drop, replayHeader];
 }
 
 /**
@@ -95,7 +101,7 @@ export function renderResponse(exchange: Exchange, head: MessageHead, connection
     head,
     responseStartLine(head),
     dropFlags,
-    head.indexOf(HeaderId.HEDDLE_REPLAY) < 0 ? drop : [...drop, replayHeader],
+    withoutReplay(head, drop),
     connection === "" ? append : `${append}Connection: ${connection}\r\n`,
   );
 }

@@ -4,6 +4,7 @@
 // An application that ends is known to its own agent before anybody else: while the news is under way, requests still
 // come to a pod whose application refuses them. Its agent has no other endpoint; the caller's agent has. So the answer of
 // the former says in a header what the failure was, and the latter treats it as a failure of its own.
+import type { MessageHead } from "../http1/message-head.ts";
 import type { Replay } from "../telemetry/spans.ts";
 import type { UpstreamFailure } from "../upstream/upstream-connection.ts";
 import type { Direction } from "./direction.ts";
@@ -68,11 +69,30 @@ export function mayReplay(failure: UpstreamFailure, attempt: Attempt): boolean {
   }
 }
 
-/** As mayReplay, after an answer with this value of heddle-replay; why, or null for no. */
-export function replayAfterAnswer(value: string, attempt: Attempt): Replay["reason"] | null {
+/**
+ * As mayReplay, after an answer with heddle-replay; why, or null for no. Believed only where an agent says it: with the
+ * status and the reason that replayHintOf and replyToFailure give, never in an application's own answer. "any" takes no
+ * credit: nothing reached an application, so none is asked more, and while one of two endpoints ends, half of all
+ * requests come back so, which a fifth could not carry. One replay is the bound.
+ */
+export function replayAfterAnswer(head: MessageHead, attempt: Attempt): Replay["reason"] | null {
   if (attempt.replays > 0 || !attempt.heldWhole || !attempt.elsewhere) return null;
-  if (value === "any") return "connect-failure";
-  return value === "idempotent" && isIdempotent(attempt.method) && attempt.credit >= 1 ? "reset" : null;
+  const reason = head.header("heddle-reason");
+  switch (head.header(replayHeader) ?? "") {
+    case "any":
+      return head.statusCode === 503 && (reason === "connect_failed" || reason === "connect_timeout")
+        ? "connect-failure"
+        : null;
+    case "idempotent":
+      return head.statusCode === 502 &&
+        reason === "upstream_reset" &&
+        isIdempotent(attempt.method) &&
+        attempt.credit >= 1
+        ? "reset"
+        : null;
+    default:
+      return null;
+  }
 }
 
 /** What the agent beside the application says to the caller's about the failure; "" for nothing, and for other agents. */

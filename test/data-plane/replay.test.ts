@@ -1,5 +1,5 @@
-// The one replay: after a connect failure any method, after a reset only what is safe to repeat, and so after the answer of
-// an agent that could not reach its application; never twice, and never to another backend than the one that was drawn.
+// The one replay: after a connect failure any method, after a reset only what is safe to repeat; never twice, and never to
+// another backend than the one that was drawn. After an answer: replay-after-answer.test.ts.
 import test from "ava";
 import { MetricRegistry } from "../../agent/telemetry/metric-registry.ts";
 import { TraceDecider } from "../../agent/telemetry/trace-context.ts";
@@ -192,45 +192,6 @@ test("the reset of a fresh connection: POST is not repeated, whatever the credit
   client.write(request("POST", "once"));
   t.is((await client.response()).status, 502);
   t.is(down.requests.length, 2);
-});
-
-for (const [hint, method, replayed] of [
-  ["any", "POST", true],
-  ["any", "GET", true],
-  ["idempotent", "POST", false],
-] as const) {
-  const title = `an answer "heddle-replay: ${hint}" to ${method} is ${replayed ? "replayed" : "passed on, without it"}`;
-  test(title, async (t) => {
-    const away = await startOrigin(
-      t,
-      () => `HTTP/1.1 503 Service Unavailable\r\nheddle-replay: ${hint}\r\nContent-Length: 4\r\n\r\naway`,
-    );
-    const up = await startOrigin(t, (received) => ok(received.body));
-    const proxy = await proxyFor(
-      t,
-      { rules: [rule([backend("b")])], clusters: { b: [away.port, up.port] } },
-      { random: () => 0 },
-    );
-    const client = await RawClient.connect(t, proxy.port);
-    const body = method === "POST" ? "body" : "";
-    // The second time on connections that stand.
-    for (let round = 0; round < 2; round++) {
-      client.write(request(method, body));
-      const response = await client.response();
-      t.is(response.status, replayed ? 200 : 503);
-      t.is(response.body, replayed ? body : "away");
-      t.deepEqual(valuesOf(response, "heddle-replay"), []);
-    }
-    t.is(up.requests.length, replayed ? 2 : 0);
-  });
-}
-
-test("an answer that may be replayed is passed on when there is no other endpoint", async (t) => {
-  const answer = "HTTP/1.1 503 Service Unavailable\r\nheddle-replay: any\r\nContent-Length: 4\r\n\r\naway";
-  const away = await startOrigin(t, () => answer);
-  const proxy = await proxyFor(t, { rules: [rule([backend("b")])], clusters: { b: [away.port] } });
-  t.is((await exchange(t, proxy.port, request("GET"))).status, 503);
-  t.is(away.requests.length, 1);
 });
 
 test("a reused connection that breaks within its answer is not replayed", async (t) => {
