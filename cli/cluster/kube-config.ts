@@ -30,22 +30,27 @@ export function assertOutput(output: string): void {
 export async function loadKubeConfig({ kubeconfig, context }: ClusterFlags): Promise<KubeConfig> {
   const files = kubeconfig === undefined ? kubeConfigFiles() : [kubeconfig];
   const isInCluster = kubeconfig === undefined && process.env["KUBERNETES_SERVICE_HOST"] !== undefined;
-  const missing = files.filter((file) => !existsSync(file));
-  if ((files.length === 0 || missing.length > 0) && !isInCluster) {
-    const where = missing.length > 0 ? `${missing.join(" and ")} does not exist` : "KUBECONFIG is not set";
-    throw new CommandFailure(`no cluster: ${where}; set KUBECONFIG or --kubeconfig, or read a folder with -f DIR`);
+  // As kubectl does: of several files, those that do not exist are passed over.
+  const present = files.filter((file) => existsSync(file));
+  if (present.length === 0 && !isInCluster) {
+    throw new CommandFailure(
+      `no cluster: ${files.join(" and ")} does not exist; set KUBECONFIG or --kubeconfig, or read a folder with -f DIR`,
+    );
   }
   const { KubeConfig: Config } = await import("@kubernetes/client-node");
   const config = new Config();
   try {
-    if (kubeconfig === undefined) {
-      config.loadFromDefault();
-    } else {
-      config.loadFromFile(kubeconfig);
+    if (present.length === 0) {
+      config.loadFromCluster();
+    }
+    for (const file of present) {
+      const next = new Config();
+      next.loadFromFile(file);
+      addTo(config, next);
     }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new CommandFailure(`cannot read the kubeconfig ${files.join(", ")}: ${reason}`);
+    throw new CommandFailure(`cannot read the kubeconfig ${present.join(", ")}: ${reason}`);
   }
   if (context !== undefined) {
     config.setCurrentContext(context);
@@ -59,6 +64,20 @@ export async function loadKubeConfig({ kubeconfig, context }: ClusterFlags): Pro
     );
   }
   return config;
+}
+
+/** What an earlier file said stays: of two entries of a name, and of two current contexts, the first counts. */
+function addTo(config: KubeConfig, { clusters, users, contexts, currentContext }: KubeConfig): void {
+  config.loadFromOptions({
+    clusters: firstOfName([...config.clusters, ...clusters]),
+    users: firstOfName([...config.users, ...users]),
+    contexts: firstOfName([...config.contexts, ...contexts]),
+    currentContext: config.currentContext || currentContext,
+  });
+}
+
+function firstOfName<Entry extends { readonly name: string }>(entries: readonly Entry[]): Entry[] {
+  return entries.filter(({ name }, index) => entries.findIndex((entry) => entry.name === name) === index);
 }
 
 function kubeConfigFiles(): readonly string[] {
