@@ -11,7 +11,8 @@ import type { ApiObject, ClusterClient } from "./client.ts";
 
 export interface LoadedCluster {
   readonly state: ClusterState;
-  /** Kinds that are missing. */
+  /** Kinds that the server does not have, and one problem for each. */
+  readonly missing: ReadonlySet<KindInfo["kind"]>;
   readonly problems: readonly Problem[];
   /** As listed, for what a ClusterState does not keep: statuses. */
   readonly objects: ReadonlyMap<KindInfo["kind"], readonly ListedObject[]>;
@@ -40,7 +41,7 @@ export async function loadKinds(
   kinds: readonly KindInfo[],
   namespace?: string,
 ): Promise<LoadedCluster> {
-  const problems: Problem[] = [];
+  const missing: KindInfo[] = [];
   const lists = await Promise.all(
     kinds.map(async (info) => {
       try {
@@ -49,14 +50,15 @@ export async function loadKinds(
         if (!(error instanceof ApiFailure) || error.kind !== "missing" || info.group === "") {
           throw error;
         }
-        problems.push(missingKind(info));
+        missing.push(info);
         return { info, items: [] };
       }
     }),
   );
   return {
     state: stateOf(lists),
-    problems,
+    missing: new Set(missing.map(({ kind }) => kind)),
+    problems: missing.map(missingKind),
     objects: new Map(lists.map(({ info, items }) => [info.kind, items])),
   };
 }

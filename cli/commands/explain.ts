@@ -27,8 +27,8 @@ interface Flags extends ClusterFlags {
 
 interface Explained {
   readonly found: readonly ExplainedListener[];
-  /** Lines below the explanation; asked for only when people read it. */
-  readonly notes: () => Promise<readonly string[]>;
+  /** One line each: what the agents hold of it, and who passes all of it by. */
+  readonly notes: readonly string[];
 }
 
 export function explainCommand(): Command {
@@ -40,7 +40,7 @@ export function explainCommand(): Command {
     .option("-H, --header <line>", "header of the request, as with curl; may be repeated", collect, [])
     .option("--gateway <namespace/name>", "only this Gateway")
     .option("--from <client>", "namespace or pod of the client, for URLs of Services")
-    .option("-n, --namespace <name>", "namespace of the pod that --from names; else the context's");
+    .option("-n, --namespace <name>", "namespace of the pod that --from names, or of the client; else the context's");
   return withClusterOptions(command)
     .option("-o, --output <format>", "text or json", "text")
     .addHelpText(
@@ -63,15 +63,15 @@ async function runExplain(flags: Flags): Promise<void> {
       ? await explainOnCluster(request, flags)
       : await explainFolder(request, flags.filename, flags);
   if (flags.output === "json") {
-    console.log(JSON.stringify(found, withoutInternals, 2));
+    console.log(JSON.stringify({ places: found, notes }, withoutInternals, 2));
     return;
   }
   console.log(`${flags.method} ${flags.url}`);
   for (const place of found) {
     console.log(printExplanation(place).join("\n"));
   }
-  for (const note of await notes()) {
-    console.log(note);
+  for (const note of notes) {
+    console.log(`  ${note}`);
   }
 }
 
@@ -82,25 +82,30 @@ async function explainFolder(request: Request, folder: string, flags: Flags): Pr
   if (state === null) {
     throw new CommandFailure(problems.map(formatProblem).join("\n"));
   }
-  const from = flags.from ?? "default";
+  const from = flags.from ?? flags.namespace ?? "default";
   const found = explainRequest(asIfRunning(state), request, { from, isLocal: true, ...gatewayOf(flags) });
-  return { found, notes: () => Promise.resolve([]) };
+  return { found, notes: [] };
 }
 
 async function explainOnCluster(request: Request, flags: Flags): Promise<Explained> {
   const client = await ClusterClient.open(flags);
-  const { state, problems, objects } = await loadCluster(client);
-  if (problems.length > 0) {
-    throw new CommandFailure(problems.map(({ message }) => message).join("\n"));
+  const { state, missing, problems, objects } = await loadCluster(client);
+  const said = problems.map(({ message }) => message);
+  // Without these nothing is routed; without the others the control plane works with what there is, and so does this.
+  if (missing.has("Gateway") || missing.has("HTTPRoute")) {
+    throw new CommandFailure(said.join("\n"));
+  }
+  for (const message of said) {
+    console.error(message);
   }
   const place = findClient(state, objects.get("Pod") ?? [], flags.from, flags.namespace ?? client.defaultNamespace);
   const found = explainRequest(state, request, { from: place.namespace, isLocal: false, ...gatewayOf(flags) });
   const gateways = new Set(found.flatMap(({ gateway }) => (gateway === undefined ? [] : [gateway])));
-  const notes = async (): Promise<readonly string[]> => [
+  const notes = [
     ...(place.hasSidecar || gateways.size > 0
       ? []
-      : [`  pod ${place.namespace}/${place.pod} has no sidecar: its calls go past all of this`]),
-    `  ${await acknowledgement(client, { ...place, gateways })}`,
+      : [`pod ${place.namespace}/${place.pod} has no sidecar: its calls go past all of this`]),
+    await acknowledgement(client, { ...place, gateways }),
   ];
   return { found, notes };
 }

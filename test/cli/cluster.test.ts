@@ -108,6 +108,10 @@ test.serial("get, config, explain and compare ask the API server, every replica 
   const explained = (await run(api, "explain", "--url", url)).stdout;
   t.regex(explained, /to {2}task-api\/task-api-stable:8000 +weight 95 \(95%\)/);
   t.regex(explained, /\n {2}2 of 2 agents of the gateway acknowledged what is served; not asked: cp-3\n$/);
+  t.like(JSON.parse((await run(api, "explain", "--url", url, "-o", "json")).stdout), {
+    places: [{ place: `Gateway task-api/task-api-gateway port ${sample.port}`, gateway: "task-api/task-api-gateway" }],
+    notes: ["2 of 2 agents of the gateway acknowledged what is served; not asked: cp-3"],
+  });
 
   const compared = await run(api, "compare", "task-api-canary", "--min-requests", "10");
   t.is(compared.code, 0);
@@ -173,6 +177,15 @@ test.serial("lint reads every page of every list, and -n chooses what is shown",
   const one = (await run(api, "lint", "-n", "c", "-o", "json")).stdout;
   t.deepEqual(new Set((JSON.parse(one) as { where: string }[]).map(({ where }) => where)), new Set(["HTTPRoute c/r"]));
   t.true(api.requests.includes(`${gateway}/httproutes?limit=500&continue=2`));
+});
+
+test.serial("without ReferenceGrants explain says so and explains", async (t) => {
+  const { [`${gateway}/referencegrants`]: _grants, ...objects } = await objectsIn("manifests/samples/task-api/canary");
+  const api = await startKubernetesApi(t, { objects: { ...objects, [replicas]: [] } });
+  const { code, stdout, stderr } = await run(api, "explain", "--url", "http://a/api/version");
+  t.is(code, 0);
+  t.regex(stdout, /wins {2}task-api\/task-api-canary/);
+  t.regex(stderr, /^the API server has no .*ReferenceGrant: install the Gateway API CRDs.*\n$/);
 });
 
 test.serial("a cluster without the Gateway API: lint says which definitions to install, explain fails", async (t) => {
