@@ -37,7 +37,7 @@ Example:
 async function runConfig(pod: string, flags: Flags): Promise<void> {
   assertOutput(flags.output);
   const { place, page } =
-    flags.filename === undefined ? await configOfPod(pod, flags) : await configOfLocal(pod, flags.filename);
+    flags.filename === undefined ? await configOfPod(pod, flags) : await configOfLocal(pod, flags.filename, flags);
   console.log(flags.output === "json" ? JSON.stringify(page, null, 2) : printConfig(place, page).join("\n"));
 }
 
@@ -65,8 +65,9 @@ async function configOfPod(given: string, flags: Flags): Promise<Found> {
   return { place, page: readPage(place, status, body) };
 }
 
-async function configOfLocal(name: string, folder: string): Promise<Found> {
+async function configOfLocal(given: string, folder: string, { namespace }: Flags): Promise<Found> {
   assertFolder(folder);
+  const name = namespace === undefined || given.includes("/") ? given : `${namespace}/${given}`;
   const state = await fetchState(join(resolve(folder), ".heddle"));
   if (state === null) {
     throw new CommandFailure(`no heddle up runs on ${folder}; start it with: heddle up ${folder}`);

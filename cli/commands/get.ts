@@ -25,8 +25,8 @@ export function getCommand(): Command {
     .description("show routes with parents, conditions, weights and live shares; or gateways; or agents")
     .addArgument(new Argument("[what]", "what to show").choices(["routes", "gateways", "agents"]).default("routes"))
     .option("-f, --filename <folder>", "a folder that heddle up runs on, instead of a cluster")
-    .option("-n, --namespace <name>", "namespace on the cluster; else the context's, and for agents all")
-    .option("-A, --all-namespaces", "all namespaces of the cluster");
+    .option("-n, --namespace <name>", "only this namespace; else the context's, and for agents or a folder all")
+    .option("-A, --all-namespaces", "all namespaces");
   return withClusterOptions(command)
     .option("-o, --output <format>", "text or json", "text")
     .addHelpText(
@@ -44,7 +44,8 @@ Example:
 
 async function runGet(what: What, flags: Flags): Promise<void> {
   assertOutput(flags.output);
-  const rows = flags.filename === undefined ? await clusterRows(what, flags) : await folderRows(what, flags.filename);
+  const rows =
+    flags.filename === undefined ? await clusterRows(what, flags) : await folderRows(what, flags.filename, flags);
   console.log(flags.output === "json" ? JSON.stringify(rows, null, 2) : printRows(rows));
 }
 
@@ -58,7 +59,7 @@ async function clusterRows(what: What, flags: Flags): Promise<Rows> {
   return rows;
 }
 
-async function folderRows(what: What, folder: string): Promise<Rows> {
+async function folderRows(what: What, folder: string, { namespace, allNamespaces }: Flags): Promise<Rows> {
   assertFolder(folder);
   const ownFolder = join(resolve(folder), ".heddle");
   const state = await fetchState(ownFolder);
@@ -69,15 +70,24 @@ async function folderRows(what: What, folder: string): Promise<Rows> {
     }
     console.error("no heddle up runs here: statuses as it wrote them last, no live shares");
   }
+  const isWanted = (object: { readonly namespace: string }): boolean =>
+    allNamespaces === true || namespace === undefined || object.namespace === namespace;
+  const isIn = (key: string): boolean => isWanted({ namespace: key.split("/", 1)[0] ?? "" });
   switch (what) {
     case "routes": {
-      return routeRows(statuses, state?.picture.routes ?? []);
+      return routeRows(
+        statuses.filter(isWanted),
+        (state?.picture.routes ?? []).filter(({ route }) => isIn(route)),
+      );
     }
     case "gateways": {
-      return gatewayRows(statuses, state?.gateways ?? []);
+      return gatewayRows(statuses.filter(isWanted), state?.gateways ?? []);
     }
     case "agents": {
-      return agentRows(state?.agents ?? [], state?.pods ?? []);
+      return agentRows(
+        (state?.agents ?? []).filter(({ name }) => isIn(name.slice(name.indexOf(" ") + 1))),
+        (state?.pods ?? []).filter(isWanted),
+      );
     }
   }
 }
