@@ -6,7 +6,7 @@
 //   --------+-----------+---------+-----------------+---------------------
 //   absent  | waiting   |         |                 |
 //   waiting | waiting   | running |                 |
-//   running | + again   |         | absent; waiting when again | delayed
+//   running | + again   |         | absent; waiting when again; delayed when it asked for that | delayed
 //   delayed | waiting unless it failed | | |
 import type { Clock } from "../discovery/clock.ts";
 
@@ -15,7 +15,8 @@ export interface KeyedQueueOptions {
   readonly concurrency: number;
   readonly firstRetryMs: number;
   readonly maxRetryMs: number;
-  readonly run: (key: string) => Promise<void>;
+  /** Resolves with how long to wait before it is run once more, unless it is added before; undefined: not at all. */
+  readonly run: (key: string) => Promise<number | undefined>;
   /** `attempt` counts from 1. */
   readonly onFailure: (key: string, error: unknown, attempt: number) => void;
 }
@@ -79,8 +80,9 @@ export class KeyedQueue {
 
   async #run(key: string): Promise<void> {
     let failure: { readonly error: unknown } | null = null;
+    let delayMs: number | undefined;
     try {
-      await this.#options.run(key);
+      delayMs = await this.#options.run(key);
     } catch (error) {
       failure = { error };
     }
@@ -95,6 +97,7 @@ export class KeyedQueue {
     } else {
       this.#failures.delete(key);
       if (isAgain) this.#waiting.add(key);
+      else if (delayMs !== undefined) this.#delay(key, delayMs);
     }
     this.#fill();
     this.#announceIdle();

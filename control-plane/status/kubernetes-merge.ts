@@ -33,6 +33,20 @@ export function hasOwnEntry({ kind, status }: ClusterObject, controllerName: str
   );
 }
 
+/** What a Gateway says whose agents or addresses nobody has heard of yet, as against one that something is wrong with. */
+const waitingReasons: ReadonlySet<unknown> = new Set(["Pending", "AddressNotAssigned"]);
+
+/** Whether a Gateway that is programmed, by what the cluster has, would only be said to wait. */
+export function forgetsProgrammed({ kind, status }: ClusterObject, wanted: StatusObject): boolean {
+  const programmedOf = (from: Fields): Fields | undefined =>
+    listOf(from["conditions"]).find(({ type }) => type === "Programmed");
+  return (
+    kind === "Gateway" &&
+    programmedOf(status)?.["status"] === "True" &&
+    waitingReasons.has(programmedOf(wanted.status)?.["reason"])
+  );
+}
+
 /**
  * Another leader had seen a newer generation than this one has: its status stays until this one has caught up. What
  * claims a generation that the object does not have is nobody's.

@@ -15,6 +15,9 @@
 //   writing   | leadershipChanged(false)            | following | the same; writes in flight name the version that
 //             |                                     |           | they replace, so they cannot undo a successor's
 //   any       | close()                             | closed    | writes what is queued, for at most closeTimeoutMs
+//
+// For learningMs after the first statuses, and after the start of a term, this replica may not have heard yet of agents
+// and addresses that are there: a Gateway that is said to be programmed is not said to wait for them.
 import { isDeepStrictEqual } from "node:util";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { type Clock, systemClock } from "../discovery/clock.ts";
@@ -27,7 +30,7 @@ import {
   type StatusTarget,
   statusKinds,
 } from "./kubernetes-api.ts";
-import { hasOwnEntry, mergeStatus } from "./kubernetes-merge.ts";
+import { forgetsProgrammed, hasOwnEntry, mergeStatus } from "./kubernetes-merge.ts";
 import type { StatusObject, StatusSink } from "./status-object.ts";
 
 export interface StatusWriterOptions {
@@ -49,6 +52,8 @@ const callTimeoutMs = 10_000;
 /** For all objects of one kind. */
 const surveyTimeoutMs = 30_000;
 const closeTimeoutMs = 2_000;
+/** Agents are back after a second; other replicas are asked, and Services read, within a few. */
+const learningMs = 10_000;
 /** A route that a survey finds too much may only be newer than our statuses. */
 const removalDelayMs = 1_000;
 /** In a row for one object, before its backoff. */
@@ -71,6 +76,7 @@ export class StatusWriter implements StatusSink {
   #state: "following" | "surveying" | "writing" = "following";
   #cancelSurvey: () => void = () => undefined;
   #surveyFailures = 0;
+  #learnedAtMs = Number.NEGATIVE_INFINITY;
   #isClosing = false;
 
   constructor(api: StatusApi, options: StatusWriterOptions) {
@@ -98,6 +104,7 @@ export class StatusWriter implements StatusSink {
   write(objects: readonly StatusObject[]): void {
     if (this.#isClosing) return;
     const isFirst = this.#wanted === null;
+    if (isFirst) this.#startLearning();
     this.#wanted = new Map(objects.map((object) => [keyOf(object), object]));
     if (this.#state === "surveying" && isFirst) this.#startSurvey();
     if (this.#state === "writing") this.#queueChanges();
@@ -111,6 +118,7 @@ export class StatusWriter implements StatusSink {
     this.#confirmed = new Map();
     this.#surveyFailures = 0;
     this.#state = isLeader ? "surveying" : "following";
+    if (isLeader) this.#startLearning();
     if (isLeader && this.#wanted !== null) this.#startSurvey();
   }
 
@@ -124,6 +132,10 @@ export class StatusWriter implements StatusSink {
     this.#queue.clear();
     this.#ended.abort();
     this.#api.close();
+  }
+
+  #startLearning(): void {
+    this.#learnedAtMs = this.#clock.monotonicMs() + learningMs;
   }
 
   #startSurvey(): void {
@@ -184,12 +196,15 @@ export class StatusWriter implements StatusSink {
     for (const key of this.#confirmed.keys()) if (!wanted.has(key)) this.#queue.add(key);
   }
 
-  /** Brings one object in step with what is wanted now. Rejects when it has to be tried again. */
-  async #sync(key: string): Promise<void> {
+  /**
+   * Brings one object in step with what is wanted now. Rejects when it has to be tried again; resolves with how long to
+   * wait when it is not the time yet.
+   */
+  async #sync(key: string): Promise<number | undefined> {
     const term = this.#confirmed;
     const target = targetOf(key);
     for (let attempt = 0; attempt < maxConflicts; attempt++) {
-      if (!this.#isLeader() || term !== this.#confirmed) return;
+      if (!this.#isLeader() || term !== this.#confirmed) return undefined;
       const current = await this.#call((signal) => this.#api.read(target, signal));
       // Looked up after the read: what came meanwhile counts.
       const wanted = this.#wanted?.get(key);
@@ -197,15 +212,17 @@ export class StatusWriter implements StatusSink {
       const status = isDone ? null : mergeStatus(current, wanted ?? null, this.#controllerName);
       if (current === null || status === null) {
         confirm(term, key, wanted);
-        return;
+        return undefined;
       }
-      if (!this.#isLeader() || term !== this.#confirmed) return;
+      const learningForMs = this.#learnedAtMs - this.#clock.monotonicMs();
+      if (learningForMs > 0 && wanted !== undefined && forgetsProgrammed(current, wanted)) return learningForMs;
+      if (!this.#isLeader() || term !== this.#confirmed) return undefined;
       const result = await this.#call((signal) => this.#api.replaceStatus(current, status, signal));
       if (result === "written") {
         this.counts.writes += 1;
         this.#logger.debug({ object: key }, "status written");
         confirm(term, key, wanted);
-        return;
+        return undefined;
       }
       this.counts.conflicts += 1;
     }
