@@ -22,15 +22,13 @@ type CarryWebSocket = (
   socket: Duplex,
   first: Buffer,
   options: {
-    readonly onReq: () => http.ClientRequest;
+    readonly onReq: () => Promise<http.ClientRequest>;
     readonly onRes: (request: EventEmitter, socket: Duplex, response: http.IncomingMessage) => void;
   },
-  callback: (error: ProxyError | null) => void,
+  callback: (error: Error | null) => void,
 ) => void;
 
 const carryWebSocket = http2Proxy.ws as unknown as CarryWebSocket;
-
-type ProxyError = Error & { readonly connectedSocket?: boolean };
 
 /** What carrying an upgrade needs of its exchange. */
 export interface UpgradeOwner {
@@ -82,6 +80,7 @@ export function upgradeRequestOf(exchange: Exchange, endpoint: EndpointState, fi
 /** Starts carrying; returns the reader that the client's stream must have from now on. */
 export function carryUpgrade(request: UpgradeRequest, owner: UpgradeOwner): ByteReader {
   const client = new ClientDuplex(request.stream);
+  let connected = false;
   let answered = false;
   let tunnel = false;
   const incoming = Object.assign(new EventEmitter(), {
@@ -102,24 +101,10 @@ export function carryUpgrade(request: UpgradeRequest, owner: UpgradeOwner): Byte
     client,
     request.first,
     {
-      onReq: () => {
-        const { localAddress } = request.endpoint.pool.target;
-        const outgoing = http.request({
-          host: request.endpoint.address,
-          port: request.endpoint.port,
-          // As the pool dials: else capture would send an inbound upgrade back to this agent, over and over.
-          ...(localAddress === undefined ? {} : { localAddress }),
-          method: "GET",
-          path: request.target,
-          headers: [...headerPairs(request.text), "Connection", "Upgrade", "Upgrade", "websocket"],
-          setHost: false,
-          agent: false,
-        });
-        outgoing.once("socket", (socket) => {
-          const timer = setTimeout(() => outgoing.destroy(new Error("connect timeout")), request.connectTimeoutMs);
-          socket.once("connect", () => clearTimeout(timer));
-          socket.once("close", () => clearTimeout(timer));
-        });
+      onReq: async () => {
+        const outgoing = requestTo(request);
+        await accepted(outgoing, request, client);
+        connected = true;
         outgoing.once("upgrade", (response: http.IncomingMessage) => {
           tunnel = true;
           answer(response, "Upgrade");
@@ -151,15 +136,66 @@ export function carryUpgrade(request: UpgradeRequest, owner: UpgradeOwner): Byte
         owner.onUpgradeRefused(false);
         return;
       }
-      if (error?.connectedSocket === false) request.endpoint.pool.onConnectFailed();
       owner.onUpstreamFailure({
-        kind: error?.connectedSocket === true ? "reset" : "connect-failed",
+        kind: connected ? "reset" : "connect-failed",
         reused: false,
         message: error?.message ?? "the endpoint closed the connection",
       });
     },
   );
   return client;
+}
+
+/** The handshake as it goes to the endpoint; nothing is sent before whoever carries it ends the request. */
+function requestTo(request: UpgradeRequest): http.ClientRequest {
+  const { localAddress } = request.endpoint.pool.target;
+  return http.request({
+    host: request.endpoint.address,
+    port: request.endpoint.port,
+    // As the pool dials: else capture would send an inbound upgrade back to this agent, over and over.
+    ...(localAddress === undefined ? {} : { localAddress }),
+    method: "GET",
+    path: request.target,
+    headers: [...headerPairs(request.text), "Connection", "Upgrade", "Upgrade", "websocket"],
+    setHost: false,
+    agent: false,
+  });
+}
+
+/**
+ * Resolves when the endpoint has accepted the connection; rejects when it does not, in time, or when the client goes away
+ * meanwhile. http2-proxy listens only to a request that it has been given, a few microtasks later, and a dial that cannot
+ * even begin (no route, no descriptor left) fails before those.
+ */
+function accepted(outgoing: http.ClientRequest, request: UpgradeRequest, client: Duplex): Promise<void> {
+  const { pool } = request.endpoint;
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => outgoing.destroy(new Error("connect timeout")), request.connectTimeoutMs);
+    const abandon = (): void => {
+      outgoing.destroy(new Error("the client is gone"));
+    };
+    client.once("close", abandon);
+    let settled = false;
+    const settle = (): boolean => {
+      if (settled) return false;
+      settled = true;
+      clearTimeout(late);
+      client.off("close", abandon);
+      return true;
+    };
+    outgoing.once("socket", (socket) => {
+      socket.once("connect", () => {
+        if (!settle()) return;
+        pool.onConnected();
+        resolve();
+      });
+    });
+    outgoing.once("error", (error) => {
+      if (!settle()) return;
+      if (!client.destroyed) pool.onConnectFailed();
+      reject(error);
+    });
+  });
 }
 
 /**
