@@ -92,9 +92,9 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
     return this.#congested;
   }
 
-  /** No request is under way and none has begun to arrive. */
+  /** No request is under way and none has begun to arrive, or waits. */
   get idle(): boolean {
-    return this.#reading === "head" && !this.#parser.started && !this.#responding;
+    return this.#reading === "head" && !this.#parser.started && !this.#responding && this.#kept === null;
   }
 
   // --- reading -----------------------------------------------------------------------------------------------------
@@ -202,7 +202,9 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
       return true;
     }
     this.#nextRequest();
-    return bodyEnd < end ? this.#readRequests(bytes, bodyEnd, end) : true;
+    if (bodyEnd < end) return this.#readRequests(bytes, bodyEnd, end);
+    if (this.#options.idleEnded()) this.closeIfIdle();
+    return true;
   }
 
   /** Keeps at most one read's bytes: reading stops until they are used. */
@@ -285,6 +287,7 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
     }
     this.#nextRequest();
     if (this.#kept !== null) this.#readKept();
+    if (this.#options.idleEnded()) this.closeIfIdle();
   }
 
   reset(): void {

@@ -24,6 +24,8 @@ export interface DownstreamOptions {
   readonly stallTimeoutMs: number;
   /** Whether the listener drains: no further request on this connection. */
   readonly draining: () => boolean;
+  /** Whether its idle connections have been ended: so is what becomes idle from now on. */
+  readonly idleEnded: () => boolean;
   /** A request that cannot be read, for the reason that `detail` names. */
   readonly onProtocolError: (detail: string) => void;
   /** An answer that the connection made without its handler. */

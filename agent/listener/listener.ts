@@ -3,7 +3,7 @@
 //
 //   accepting --drain--> draining: still accepts for a while, every response closes its connection
 //   draining --accept time over--> refusing: the socket is closed, requests in flight and idle connections go on
-//   refusing --idle time over--> ending: idle connections end, requests in flight go on
+//   refusing --idle time over--> ending: idle connections end, and what becomes idle; requests in flight go on
 //   refusing, ending --last connection gone, or the deadline--> closed
 import net from "node:net";
 import { DownstreamConnection } from "../http1/downstream-connection.ts";
@@ -50,6 +50,7 @@ export class Listener {
   readonly #servers: net.Server[] = [];
   #draining = false;
   #refusing = false;
+  #idleEnded = false;
   #onEmpty: (() => void) | null = null;
   /** Whoever waits for nothing to be open is told of each change. */
   #onChange: (() => void) | null = null;
@@ -62,6 +63,7 @@ export class Listener {
       deadlines: context.deadlines,
       now: context.now,
       draining: () => this.#draining,
+      idleEnded: () => this.#idleEnded,
       onProtocolError: (detail) => {
         context.metrics.protocolErrors.with(detail).value++;
       },
@@ -153,6 +155,7 @@ export class Listener {
   }
 
   #endIdle(): void {
+    this.#idleEnded = true;
     for (const connection of this.#connections) connection.closeIfIdle();
     this.#checkEmpty();
   }

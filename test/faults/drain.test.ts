@@ -5,8 +5,9 @@ import test from "ava";
 import { proxyFor } from "../support/proxy.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { valuesOf } from "../support/raw-message.ts";
-import { ok, startOrigin } from "../support/raw-server.ts";
+import { ok, startOrigin, startRawServer } from "../support/raw-server.ts";
 import { backend, rule } from "../support/resources.ts";
+import type { Test } from "../support/test-context.ts";
 import { until } from "../support/until.ts";
 
 const toOrigin = (port: number) => ({ rules: [rule([backend("origin")])], clusters: { origin: [port] } });
@@ -77,6 +78,66 @@ test("idle connections are ended when their time is over, and a request in fligh
   t.is((await busy.response()).status, 200);
   idle.end();
   busy.end();
+  t.is(await drained, 0);
+});
+
+/** Answers a head with a head and a part of the body, and the rest when the test says so. */
+async function answeringInTwo(t: Test): Promise<{ readonly port: number; readonly finish: () => void }> {
+  let finish = (): void => undefined;
+  const origin = await startRawServer(t, (socket) => {
+    finish = () => socket.write("cd");
+    socket.on("data", (bytes: Buffer) => {
+      if (bytes.includes("\r\n\r\n")) socket.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab");
+    });
+  });
+  return { port: origin.port, finish: () => finish() };
+}
+
+for (const [when, requestBody] of [
+  ["a response that began before the drain", ""],
+  ["the request of a response that ended before it", "Content-Length: 10\r\n"],
+] as const) {
+  test(`${when} ends its connection when it is over`, async (t) => {
+    const origin = await answeringInTwo(t);
+    const proxy = await proxyFor(t, toOrigin(origin.port));
+    const client = await RawClient.connect(t, proxy.port);
+    client.write(`POST / HTTP/1.1\r\nHost: a\r\n${requestBody}\r\n`);
+    if (requestBody !== "") client.write("01234");
+    await client.until(() => client.received.endsWith("ab"));
+    const beganMs = performance.now();
+    const drained = proxy.listener.drain(0, 8000, 0);
+    await until(() => proxy.listener.port === 0);
+    await new Promise(setImmediate);
+    t.is(client.closing, "");
+    origin.finish();
+    const response = await client.response();
+    t.is(response.body, "abcd");
+    t.deepEqual(valuesOf(response, "connection"), [], "it was not known yet");
+    if (requestBody !== "") client.write("56789");
+    await client.ended();
+    t.is(client.closing, "end");
+    client.end();
+    t.is(await drained, 0);
+    t.true(performance.now() - beganMs < 4000);
+  });
+}
+
+test("requests that came behind a response that began before the drain are answered, the last with close", async (t) => {
+  const origin = await answeringInTwo(t);
+  const proxy = await proxyFor(t, toOrigin(origin.port));
+  const client = await RawClient.connect(t, proxy.port);
+  client.write(request);
+  await client.until(() => client.received.endsWith("ab"));
+  client.write(request);
+  const drained = proxy.listener.drain(0, 8000, 0);
+  await until(() => proxy.listener.port === 0);
+  await new Promise(setImmediate);
+  origin.finish();
+  t.is((await client.response()).body, "abcd");
+  await client.until(() => client.received.endsWith("ab"));
+  origin.finish();
+  t.deepEqual(valuesOf(await client.response(), "connection"), ["close"]);
+  client.end();
   t.is(await drained, 0);
 });
 
