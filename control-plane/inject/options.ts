@@ -115,24 +115,27 @@ export function readPodOptions(pod: Pod, settings: InjectionSettings): PodOption
     traceSampling: read(names.traceSampling, sampling, settings.traceSampling),
     mirrorConcurrency: read(names.mirrorConcurrency, concurrency, String(settings.mirrorConcurrency)),
   };
-  checkRequest(names.cpuRequest, options.resources.cpuRequest, names.cpuLimit, options.resources.cpuLimit, errors);
-  checkRequest(
-    names.memoryRequest,
-    options.resources.memoryRequest,
-    names.memoryLimit,
-    options.resources.memoryLimit,
-    errors,
-  );
+  const { cpuRequest, cpuLimit, memoryRequest, memoryLimit } = options.resources;
+  checkRequest(given, [names.cpuRequest, cpuRequest], [names.cpuLimit, cpuLimit], errors);
+  checkRequest(given, [names.memoryRequest, memoryRequest], [names.memoryLimit, memoryLimit], errors);
   return { options, errors, warnings };
 }
 
-/** The API server would refuse the pod for it without naming the annotation. */
-function checkRequest(requestName: string, request: string, limitName: string, limit: string, errors: string[]): void {
+/** The API server would refuse the pod for it without naming the annotation: the one that the pod has. */
+function checkRequest(
+  given: Readonly<Record<string, string>>,
+  [requestName, request]: readonly [name: string, value: string],
+  [limitName, limit]: readonly [name: string, value: string],
+  errors: string[],
+): void {
   const requested = parseQuantity(request);
   const limited = parseQuantity(limit);
-  if (requested !== null && limited !== null && requested.milli > limited.milli) {
-    errors.push(`annotation ${requestName}: expected at most ${limit} (${limitName}), got ${JSON.stringify(request)}`);
-  }
+  if (requested === null || limited === null || requested.milli <= limited.milli) return;
+  errors.push(
+    given[requestName] === undefined
+      ? `annotation ${limitName}: expected at least ${request} (${requestName}), got ${JSON.stringify(limit)}`
+      : `annotation ${requestName}: expected at most ${limit} (${limitName}), got ${JSON.stringify(request)}`,
+  );
 }
 
 function wholeNumber(text: string, least: number, most: number): boolean {

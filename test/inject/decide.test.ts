@@ -148,6 +148,18 @@ test("every mistake is told at once; a request above its limit names both annota
   );
 });
 
+test("a limit below the request that nobody wrote names the annotation that the pod has", (t) => {
+  for (const [name, limit, expected] of [
+    [annotations.memoryLimit, "64Mi", "96Mi (heddle.dev/memory-request)"],
+    [annotations.cpuLimit, "10m", "20m (heddle.dev/cpu-request)"],
+  ] as const) {
+    t.like(decide(makePod({ annotations: { [name]: limit } }), shop, settings), {
+      kind: "reject",
+      message: `annotation ${name}: expected at least ${expected}, got "${limit}"`,
+    });
+  }
+});
+
 test("an annotation of ours that is unknown is a warning, not a refusal", (t) => {
   const result = inject(makePod({ annotations: { "heddle.dev/log-levle": "info", "x/y": "z" } }), shop, settings);
   t.true(result.kind === "inject");
