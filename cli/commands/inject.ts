@@ -63,6 +63,9 @@ async function readInput(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EISDIR") {
+      throw new UsageError(`${file} is a folder: name a file`);
+    }
     throw new UsageError(`cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

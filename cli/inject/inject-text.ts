@@ -17,6 +17,8 @@ export interface InjectedText {
 
 /** The version that kubectl reads: a plain `on` would be true to it. */
 const kubectlYaml = "1.1";
+/** What two containers have in common is written twice: anchors are for those who write YAML by hand. */
+const yamlOptions = { lineWidth: 0, version: kubectlYaml, aliasDuplicateObjects: false } as const;
 
 /** `defaultNamespace` is that of objects that name none. */
 export function injectText(text: string, settings: InjectionSettings, defaultNamespace: string): InjectedText {
@@ -47,7 +49,7 @@ export function injectText(text: string, settings: InjectionSettings, defaultNam
       return { isChanged: after !== value, after };
     });
     if (changed.some(({ isChanged }) => isChanged)) {
-      printed.push(...changed.map(({ after }) => `---\n${stringify(after, { lineWidth: 0, version: kubectlYaml })}`));
+      printed.push(...changed.map(({ after }) => `---\n${stringify(after, yamlOptions)}`));
     } else {
       printed.push(chunk.text.endsWith("\n") ? chunk.text : `${chunk.text}\n`);
     }

@@ -52,6 +52,7 @@ test("every kind that makes pods is injected as the webhook injects its pods; th
   t.is(pods.length, 9);
   for (const { metadata, spec } of pods) t.deepEqual({ metadata, spec }, expected.pod as never);
   t.is(result.notes.length, 9);
+  t.notRegex(result.text, /[&*]a\d/, "no anchors");
   t.deepEqual(injectText(result.text, settings, "shop").text, result.text);
 });
 
@@ -139,6 +140,7 @@ test.serial("the command: from a file, from standard input, and what is said whe
   t.regex(refused.stderr, /pod.yaml: line 1: Pod\/web-: annotation heddle.dev\/log-level/);
   for (const words of [
     ["-f", join(folder, "none")],
+    ["-f", folder],
     ["-f", file, "--kubernetes-version", "new"],
     ["-f", file, "--trace-sampling", "2"],
   ]) {
