@@ -122,7 +122,7 @@ export class SidecarListeners {
       const port = stream.socket.localPort ?? 0;
       const inbound = inboundPortOf(snapshot, port);
       return {
-        direction: new InboundDirection(port, undefined),
+        direction: new InboundDirection(port, null),
         relayTo: inbound === null ? null : applicationOf(inbound, undefined),
         serverMayTalkFirst: inbound !== null,
         relayAll: inbound?.protocol === "tcp" || inbound?.protocol === "h2c",
@@ -132,7 +132,7 @@ export class SidecarListeners {
     const localAddress = destination.address.includes(":") ? inboundSourceIpv6 : inboundSource;
     const inbound = inboundPortOf(snapshot, destination.port);
     return {
-      direction: new InboundDirection(destination.port, localAddress),
+      direction: new InboundDirection(destination.port, { address: destination.address, localAddress }),
       relayTo: { ...destination, localAddress },
       serverMayTalkFirst: true,
       relayAll: inbound === null || inbound.protocol === "tcp" || inbound.protocol === "h2c",

@@ -86,15 +86,24 @@ export class OutboundDirection implements Direction {
   }
 }
 
-/** Requests to the application beside this sidecar, on the port that peers dial. */
+/** How captured connections go on to the application: to the address that was dialled, from one of its family. */
+export interface ApplicationDial {
+  readonly address: string;
+  readonly localAddress: string;
+}
+
+/**
+ * Requests to the application beside this sidecar, on the port that peers dial. What was captured goes on to where it was
+ * going, as relayed bytes do: a pod may have an address of each family, and its application listen on either.
+ */
 export class InboundDirection implements Direction {
   readonly name = "inbound";
   readonly port: number;
-  readonly #localAddress: string | undefined;
+  readonly #captured: ApplicationDial | null;
 
-  constructor(port: number, localAddress: string | undefined) {
+  constructor(port: number, captured: ApplicationDial | null) {
     this.port = port;
-    this.#localAddress = localAddress;
+    this.#captured = captured;
   }
 
   resolve(exchange: Exchange, head: MessageHead): LocalReplyReason | null {
@@ -105,11 +114,13 @@ export class InboundDirection implements Direction {
     exchange.generation = snapshot.generation;
     const inbound = workload.inboundPorts.find((candidate) => candidate.port === this.port);
     if (inbound === undefined) return "no_listener";
-    const { applicationAddress: address, applicationPort: port } = inbound;
+    const { applicationPort: port } = inbound;
+    const address = this.#captured?.address ?? inbound.applicationAddress;
+    const localAddress = this.#captured?.localAddress;
     exchange.clusterState = exchange.context.clusters.passthrough(
-      `application ${address}:${port} ${workload.workloadVersion}`,
+      `application ${address}:${port} ${localAddress ?? ""} ${workload.workloadVersion}`,
       () => singleEndpointCluster(address, port, workload.workloadVersion),
-      this.#localAddress,
+      localAddress,
     );
     return null;
   }

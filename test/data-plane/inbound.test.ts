@@ -1,8 +1,10 @@
 // A sidecar's inbound listener: to the application beside it, as HTTP where that is spoken, as bytes where not.
 import { once } from "node:events";
 import { createServer } from "node:http2";
+import net from "node:net";
 import type { AddressInfo } from "node:net";
 import { connect } from "node:http2";
+import { networkInterfaces } from "node:os";
 import test from "ava";
 import type { InboundPort } from "../../agent/snapshot/resources.ts";
 import { RawClient, exchange } from "../support/raw-client.ts";
@@ -257,7 +259,7 @@ test("a reset on either side of a relay is a reset on the other; a refused dial,
 test("a captured upgrade is dialled from the address that capture lets pass: else the agent would call itself", async (t) => {
   const application = await startWebSocketServer(t);
   const sidecar = await besideApplication(t, application.port);
-  const port = await sidecar.capturedInbound(sidecar.inbound, "127.0.0.6");
+  const port = await sidecar.capturedInbound({ address: "127.0.0.1", port: sidecar.inbound }, "127.0.0.6");
   const client = await RawClient.connect(t, port);
   client.write(
     "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
@@ -266,3 +268,39 @@ test("a captured upgrade is dialled from the address that capture lets pass: els
   t.is((await client.response()).status, 101);
   t.deepEqual(application.peers, ["127.0.0.6"]);
 });
+
+const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+  addresses?.some(({ address }) => address === "::1"),
+);
+
+(hasIpv6 ? test : test.skip)(
+  "a pod of both families: a call over either one reaches the application over it",
+  async (t) => {
+    const peers: string[] = [];
+    const application = net.createServer((socket) => {
+      peers.push(`${socket.remoteAddress} to ${socket.localAddress}`);
+      socket.on("error", () => undefined).on("data", () => socket.write(ok("x")));
+    });
+    application.listen({ host: "::1", port: 0 });
+    await once(application, "listening");
+    const { port } = application.address() as AddressInfo;
+    const overIpv4 = await startRawServer(
+      t,
+      (socket) => {
+        peers.push(`${socket.remoteAddress} to ${socket.localAddress}`);
+        socket.on("data", () => socket.write(ok("x")));
+      },
+      port,
+    );
+    t.teardown(() => application.close());
+    const sidecar = await besideApplication(t, overIpv4.port);
+    // ::6 is an address of pods only, whose loopback interface the capture program gives it to.
+    const ipv6 = await sidecar.capturedInbound({ address: "::1", port: sidecar.inbound }, "::1");
+    const ipv4 = await sidecar.capturedInbound({ address: "127.0.0.1", port: sidecar.inbound }, "127.0.0.6");
+    for (const captured of [ipv6, ipv4, ipv6, ipv4]) {
+      const response = await exchange(t, captured, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      t.is(response.status, 200, response.body);
+    }
+    t.deepEqual(peers, ["::1 to ::1", "127.0.0.6 to 127.0.0.1"]);
+  },
+);

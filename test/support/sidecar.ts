@@ -61,8 +61,11 @@ export interface TestSidecar {
   configure(description: SetDescription): void;
   /** The port of a listener whose connections were redirected from `destination`, a frontend of the snapshot. */
   captured(destination: { readonly address: string; readonly port: number }): Promise<number>;
-  /** The port of a listener whose connections were redirected from inbound port `port`; it dials from `localAddress`. */
-  capturedInbound(port: number, localAddress: string): Promise<number>;
+  /** The port of a listener whose connections were redirected from `destination`; it dials from `localAddress`. */
+  capturedInbound(
+    destination: { readonly address: string; readonly port: number },
+    localAddress: string,
+  ): Promise<number>;
 }
 
 /** A sidecar on free ports of `host`, 127.0.0.1 by default, closed when the test ends. */
@@ -129,9 +132,9 @@ export async function sidecarFor(
     more.push(listener);
     return listener.listen("127.0.0.1", 0);
   };
-  const capturedInbound: TestSidecar["capturedInbound"] = (port, localAddress) => {
-    const direction = new InboundDirection(port, localAddress);
-    const relayTo = { address: "127.0.0.1", port, localAddress };
+  const capturedInbound: TestSidecar["capturedInbound"] = ({ address, port }, localAddress) => {
+    const direction = new InboundDirection(port, { address, localAddress });
+    const relayTo = { address, port, localAddress };
     const listener = new Listener({
       name: "inbound",
       context,
