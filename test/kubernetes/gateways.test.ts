@@ -7,10 +7,10 @@ import { send } from "./support/http-client.ts";
 import { kubectl, tryKubectl } from "./support/kubectl.ts";
 import { OpenLoop } from "./support/open-loop.ts";
 import { reachService } from "./support/reach.ts";
+import { testImage } from "./support/programs.ts";
 import { waitFor } from "./support/wait-for.ts";
 
 const namespace = `gw-served-${randomBytes(3).toString("hex")}`;
-const image = process.env["HEDDLE_TEST_IMAGE"] ?? "docker.io/heddle/heddle:dev";
 
 const server = `
   const answer = (request, response) => {
@@ -93,7 +93,7 @@ test.before("namespace and backend", async () => {
             containers: [
               {
                 name: "web",
-                image,
+                image: testImage,
                 imagePullPolicy: "IfNotPresent",
                 command: ["node", "-e", server],
                 readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 },

@@ -12,7 +12,8 @@ import { rolledOut } from "./support/gateway.ts";
 import { heddle } from "./support/heddle.ts";
 import { applyObjects, injectionInForce } from "./support/injected-namespace.ts";
 import { kubectl } from "./support/kubectl.ts";
-import { nodeApp, programs, service } from "./support/node-app.ts";
+import { nodeApp } from "./support/node-app.ts";
+import { programsConfigMap, service } from "./support/programs.ts";
 import { Scenario } from "./support/scenario.ts";
 import { waitFor } from "./support/wait-for.ts";
 
@@ -38,7 +39,7 @@ test.serial.before("one server behind three Services", async () => {
   await injectionInForce(namespace);
   await applyObjects(
     namespace,
-    await programs("hop.ts", "dial.ts"),
+    await programsConfigMap(),
     nodeApp({ name: "server", app: "server", version: "v1", program: "hop.ts" }),
     ...dialled.map((name) => service(name, { app: "server" })),
     ...early.map(client),
@@ -66,7 +67,7 @@ async function value(pod: string, name: string): Promise<number> {
 }
 
 async function call(app: string, ...urls: readonly string[]): Promise<readonly Dial[]> {
-  const exec = ["-n", namespace, "exec", `deployment/${app}`, "-c", "app", "--", "node", "/programs/dial.mts"];
+  const exec = ["-n", namespace, "exec", `deployment/${app}`, "-c", "app", "--", "node", "/programs/dial.ts"];
   const dials = JSON.parse(await kubectl([...exec, ...urls])) as readonly Dial[];
   const failed = dials.filter(({ status }) => status !== 200);
   if (failed.length > 0) throw new Error(JSON.stringify(failed));

@@ -6,17 +6,18 @@ import { parsePrometheusText } from "../support/prometheus-text.ts";
 import { rolledOut } from "./support/gateway.ts";
 import { applyObjects, injectionInForce } from "./support/injected-namespace.ts";
 import { kubectl } from "./support/kubectl.ts";
-import { nodeApp, nodeContainer, programs, programVolume, service, testImage } from "./support/node-app.ts";
+import { nodeApp } from "./support/node-app.ts";
+import { programContainer, programsConfigMap, programVolume, service, testImage } from "./support/programs.ts";
 import { Scenario } from "./support/scenario.ts";
 
 const scenario = Scenario.use(test, ["init"], ["heddle.dev/injection=enabled"]);
 const namespace = scenario.namespace("init");
 const inNamespace = ["-n", namespace];
-const program = "/programs/dial.mts";
+const program = "/programs/dial.ts";
 
 /** Runs dial.ts to its end: a container fails, and is started again, when nobody answers. */
 const calls = (name: string): object => ({
-  ...nodeContainer(name, "dial.ts"),
+  ...programContainer(name, "dial.ts"),
   command: ["node", program, "http://server/"],
 });
 
@@ -28,7 +29,7 @@ function pod(name: string, sidecar: string, initContainers: readonly object[]): 
     spec: {
       terminationGracePeriodSeconds: 1,
       initContainers,
-      containers: [nodeContainer("app", "hop.ts")],
+      containers: [programContainer("app", "hop.ts")],
       volumes: [programVolume],
     },
   };
@@ -59,7 +60,7 @@ test.serial.before("a server", async () => {
   await injectionInForce(namespace);
   await applyObjects(
     namespace,
-    await programs("hop.ts", "dial.ts"),
+    await programsConfigMap(),
     nodeApp({ name: "server", app: "server", version: "v1", program: "hop.ts" }),
     service("server", { app: "server" }),
   );

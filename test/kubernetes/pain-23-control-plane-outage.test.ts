@@ -2,12 +2,13 @@
 // addresses behind that have gone. In a file of its own, since everybody on the cluster is without a control plane.
 import test from "ava";
 import { agentPorts, systemNamespace } from "../../proto/kubernetes.ts";
-import { Gateway, rolledOut } from "./support/gateway.ts";
+import { Gateway, httpGateway, rolledOut } from "./support/gateway.ts";
 import { scrapeGateway } from "./support/agent-metrics.ts";
 import { kubectl, kubectlJson } from "./support/kubectl.ts";
 import { LoadPod } from "./support/load-pod.ts";
 import { OpenLoop, type Outcome } from "./support/open-loop.ts";
-import { apply, deployment, installPrograms, readyByHttp, service } from "./support/programs.ts";
+import { applyObjects } from "./support/injected-namespace.ts";
+import { deployment, programsConfigMap, readyByHttp, service } from "./support/programs.ts";
 import { Scenario } from "./support/scenario.ts";
 import { waitFor } from "./support/wait-for.ts";
 
@@ -22,28 +23,24 @@ let gateway: Gateway;
 
 /** A server that is not injected: without the webhook no pod with a sidecar starts. */
 const server = (name: string, replicas: number): object =>
-  deployment(namespace, name, replicas, {
-    program: "server",
+  deployment(name, replicas, {
+    program: "server.ts",
     labels: { part: "web", "heddle.dev/inject": "false" },
     container: readyByHttp,
   });
 
 test.serial.before("gateway", async () => {
-  await installPrograms(namespace);
-  await apply(
-    {
-      apiVersion: "gateway.networking.k8s.io/v1",
-      kind: "Gateway",
-      metadata: { name: "entry", namespace },
-      spec: { gatewayClassName: "heddle", listeners: [{ name: "http", protocol: "HTTP", port: 80 }] },
-    },
+  await applyObjects(
+    namespace,
+    await programsConfigMap(),
+    httpGateway("entry"),
     {
       apiVersion: "gateway.networking.k8s.io/v1",
       kind: "HTTPRoute",
       metadata: { name: "entry", namespace },
       spec: { parentRefs: [{ name: "entry" }], rules: [{ backendRefs: [{ name: "web", port: 80 }] }] },
     },
-    service(namespace, "web", { part: "web" }),
+    service("web", { part: "web" }),
     server("stays", 1),
     server("rolls", 3),
   );

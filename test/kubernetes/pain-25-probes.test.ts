@@ -9,7 +9,7 @@ import { parsePrometheusText } from "../support/prometheus-text.ts";
 import { applyObjects, injectionInForce } from "./support/injected-namespace.ts";
 import { Jaeger } from "./support/jaeger.ts";
 import { kubectl, kubectlJson } from "./support/kubectl.ts";
-import { nodeContainer, programs, programVolume, testImage } from "./support/node-app.ts";
+import { programContainer, programsConfigMap, programVolume, testImage } from "./support/programs.ts";
 import { Scenario } from "./support/scenario.ts";
 import { waitFor } from "./support/wait-for.ts";
 
@@ -85,13 +85,8 @@ function pod(name: string, inject: boolean, server: object): object {
 test.before("the same pod with and without a sidecar", async () => {
   await injectionInForce(namespace);
   const { certificate, key } = await certificateFor("localhost");
-  const server = nodeContainer("server", "probed.ts", { CERTIFICATE: certificate, KEY: key });
-  await applyObjects(
-    namespace,
-    await programs("probed.ts"),
-    pod("plain", false, server),
-    pod("injected", true, server),
-  );
+  const server = programContainer("server", "probed.ts", { CERTIFICATE: certificate, KEY: key });
+  await applyObjects(namespace, await programsConfigMap(), pod("plain", false, server), pod("injected", true, server));
 });
 
 interface PodStatus {

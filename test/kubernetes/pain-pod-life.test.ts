@@ -5,7 +5,8 @@ import test, { type ExecutionContext } from "ava";
 import { agentPorts } from "../../proto/kubernetes.ts";
 import { rolledOut } from "./support/gateway.ts";
 import { kubectl, kubectlJson, tryKubectl } from "./support/kubectl.ts";
-import { apply, deployment, installPrograms, podTemplate, readyByHttp, service } from "./support/programs.ts";
+import { applyObjects } from "./support/injected-namespace.ts";
+import { deployment, podTemplate, programsConfigMap, readyByHttp, service } from "./support/programs.ts";
 import type { ProgramPod } from "./support/programs.ts";
 import { Scenario } from "./support/scenario.ts";
 import { waitFor } from "./support/wait-for.ts";
@@ -41,17 +42,18 @@ const podsOf = async (selector: string): Promise<PodList["items"]> =>
   (await kubectlJson<PodList>("-n", namespace, "get", "pods", "-l", selector)).items;
 
 test.serial.before("a Service to call", async () => {
-  await installPrograms(namespace);
-  await apply(
-    service(namespace, "target", { app: "target" }),
-    deployment(namespace, "target", 1, { program: "server", container: readyByHttp }),
+  await applyObjects(
+    namespace,
+    await programsConfigMap(),
+    service("target", { app: "target" }),
+    deployment("target", 1, { program: "server.ts", container: readyByHttp }),
   );
   await rolledOut(namespace, "target");
 });
 
 function job(name: string, kind: Kind, env: Record<string, string>, spec: object = {}): object {
   const template = podTemplate({
-    program: "job",
+    program: "job.ts",
     env: { ...env, ...(kind === "classic" ? { EXIT_URL: exitUrl } : {}) },
     annotations: annotated(kind),
     spec: { restartPolicy: "Never" },
@@ -87,7 +89,10 @@ async function completed(name: string, deadlineMs: number): Promise<{ succeeded:
 
 test.serial("pain 2: an app that calls a Service at its first instant, once: 20 of 20 pods (100 scaled)", async (t) => {
   for (const kind of kinds) {
-    await apply(job(`first-call-${kind}`, kind, { URL: target }, { completions: 10, parallelism: 3 }));
+    await applyObjects(
+      namespace,
+      job(`first-call-${kind}`, kind, { URL: target }, { completions: 10, parallelism: 3 }),
+    );
   }
   for (const kind of kinds) {
     const { succeeded } = await completed(`first-call-${kind}`, 120_000);
@@ -98,7 +103,7 @@ test.serial("pain 2: an app that calls a Service at its first instant, once: 20 
 for (const kind of kinds) {
   test(`pain 1: a Job with a container of 2 s is complete within 10 s, all exit codes 0: ${kind}`, async (t) => {
     const name = `two-seconds-${kind}`;
-    await apply(job(name, kind, { WORK_MS: "2000" }));
+    await applyObjects(namespace, job(name, kind, { WORK_MS: "2000" }));
     const { completionTime } = await completed(name, 60_000);
     const [pod] = await podsOf(`job-name=${name}`);
     const statuses = [...(pod?.status.initContainerStatuses ?? []), ...(pod?.status.containerStatuses ?? [])];
@@ -123,7 +128,7 @@ function podManifest(name: string, pod: ProgramPod): object {
   return { apiVersion: "v1", kind: "Pod", ...template, metadata: { ...template.metadata, name, namespace } };
 }
 
-const createPod = (name: string, pod: ProgramPod): Promise<void> => apply(podManifest(name, pod));
+const createPod = (name: string, pod: ProgramPod): Promise<void> => applyObjects(namespace, podManifest(name, pod));
 
 /** Waits until this container of the pod runs. */
 async function containerRuns(pod: string, container: string): Promise<void> {
@@ -181,7 +186,7 @@ for (const kind of kinds) {
   test(title, async (t) => {
     const name = `last-calls-${kind}`;
     await createPod(name, {
-      program: "last-calls",
+      program: "last-calls.ts",
       env: { URL: target, CALLS: "5" },
       annotations: annotated(kind),
     });
@@ -212,7 +217,7 @@ for (const kind of kinds) {
     const name = `unready-application-${kind}`;
     const probe = { httpGet: { path: "/", port: 1 }, periodSeconds: 1 };
     await createPod(name, {
-      program: "server",
+      program: "server.ts",
       annotations: annotated(kind),
       container: { readinessProbe: probe },
     });
@@ -226,7 +231,7 @@ for (const kind of kinds) {
     const name = `unready-starting-${kind}`;
     // A shell has its handler in time; Node, as process 1, would not hear a signal while it loads.
     const command = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"];
-    await createPod(name, { program: "server", annotations: annotated(kind), container: { command } });
+    await createPod(name, { program: "server.ts", annotations: annotated(kind), container: { command } });
     await containerRuns(name, "heddle-proxy");
     await endsWithinGrace(t, name);
   });
@@ -235,13 +240,16 @@ for (const kind of kinds) {
 test.serial("pain 5: a pod whose agent never gets ready ends within its grace: native", async (t) => {
   const name = "unready-agent";
   // As the webhook would make it, but that nothing is captured.
-  const manifest = JSON.stringify(podManifest(name, { program: "server", annotations: annotated("native") }));
+  const manifest = JSON.stringify(podManifest(name, { program: "server.ts", annotations: annotated("native") }));
   const injected = await kubectl(["create", "--dry-run=server", "-o", "json", "-f", "-"], { stdin: manifest });
   const pod = JSON.parse(injected) as InjectedPod;
   for (const container of pod.spec.initContainers) {
     if (container.name === "heddle-capture") container.command = ["true"];
   }
-  await apply({ ...pod, metadata: { ...pod.metadata, labels: { app: name, "heddle.dev/inject": "false" } } });
+  await applyObjects(namespace, {
+    ...pod,
+    metadata: { ...pod.metadata, labels: { app: name, "heddle.dev/inject": "false" } },
+  });
   await waitFor("its agent says that it is not ready", async () =>
     (await tryKubectl(["-n", namespace, "logs", name, "-c", "heddle-proxy"])).stdout.includes("capture does not work"),
   );

@@ -2,11 +2,12 @@
 // client, the gateway and an injected pod.
 import { type ChildProcess, spawn } from "node:child_process";
 import test from "ava";
-import { Gateway, rolledOut } from "./support/gateway.ts";
+import { Gateway, httpGateway, rolledOut } from "./support/gateway.ts";
 import { kubectl, kubectlJson } from "./support/kubectl.ts";
 import { LoadPod } from "./support/load-pod.ts";
 import { type LoadSummary, OpenLoop } from "./support/open-loop.ts";
-import { apply, deployment, installPrograms, readyByHttp, service } from "./support/programs.ts";
+import { applyObjects } from "./support/injected-namespace.ts";
+import { deployment, programsConfigMap, readyByHttp, service } from "./support/programs.ts";
 import { Scenario } from "./support/scenario.ts";
 import { waitFor } from "./support/wait-for.ts";
 
@@ -15,14 +16,10 @@ const namespace = scenario.namespace("rollouts");
 let gateway: Gateway;
 
 test.serial.before("gateway", async () => {
-  await installPrograms(namespace);
-  await apply(
-    {
-      apiVersion: "gateway.networking.k8s.io/v1",
-      kind: "Gateway",
-      metadata: { name: "entry", namespace },
-      spec: { gatewayClassName: "heddle", listeners: [{ name: "http", protocol: "HTTP", port: 80 }] },
-    },
+  await applyObjects(
+    namespace,
+    await programsConfigMap(),
+    httpGateway("entry"),
     {
       apiVersion: "gateway.networking.k8s.io/v1",
       kind: "HTTPRoute",
@@ -35,9 +32,9 @@ test.serial.before("gateway", async () => {
         })),
       },
     },
-    service(namespace, "web", { app: "web" }),
-    deployment(namespace, "web", 3, { program: "server", container: readyByHttp }),
-    service(namespace, "lingering", { app: "lingering" }),
+    service("web", { app: "web" }),
+    deployment("web", 3, { program: "server.ts", container: readyByHttp }),
+    service("lingering", { app: "lingering" }),
   );
   gateway = await Gateway.open({ name: "entry", namespace });
 });
@@ -121,9 +118,10 @@ class ApiProxy {
 const deletions = 20;
 test.serial(`pain 11: pod delete to the last answer from it, ${deletions} deletions (200 scaled)`, async (t) => {
   // What is deleted goes on answering, so that every request which still comes to it is seen.
-  await apply(
-    deployment(namespace, "lingering", 6, {
-      program: "server",
+  await applyObjects(
+    namespace,
+    deployment("lingering", 6, {
+      program: "server.ts",
       env: { LINGER_MS: "3000" },
       labels: { "heddle.dev/inject": "false" },
       container: { readinessProbe: { httpGet: { path: "/", port: 8080 }, periodSeconds: 1, timeoutSeconds: 5 } },

@@ -4,11 +4,12 @@
 import { randomBytes } from "node:crypto";
 import test from "ava";
 import type { HopAnswer } from "./programs/hop.ts";
-import { Gateway, rolledOut } from "./support/gateway.ts";
+import { Gateway, httpGateway, rolledOut } from "./support/gateway.ts";
 import { applyObjects, injectionInForce } from "./support/injected-namespace.ts";
 import { Jaeger, type JaegerSpan } from "./support/jaeger.ts";
 import { kubectl } from "./support/kubectl.ts";
-import { appPort, nodeApp, programs, service } from "./support/node-app.ts";
+import { nodeApp } from "./support/node-app.ts";
+import { appPort, programsConfigMap, service } from "./support/programs.ts";
 import { Scenario } from "./support/scenario.ts";
 import { waitFor } from "./support/wait-for.ts";
 
@@ -37,13 +38,8 @@ test.serial.before("gateway, front, second in two versions, and a shadow that is
   ];
   await applyObjects(
     namespace,
-    {
-      apiVersion: "gateway.networking.k8s.io/v1",
-      kind: "Gateway",
-      metadata: { name: edge },
-      spec: { gatewayClassName: "heddle", listeners: [{ name: "http", protocol: "HTTP", port: 80 }] },
-    },
-    await programs("hop.ts"),
+    httpGateway(edge),
+    await programsConfigMap(),
     nodeApp({ name: "front", app: front, version: "v1", program: "hop.ts", environment: { NEXT: "http://second/" } }),
     service("front", { app: front }),
     service("second", { app: second }),

@@ -2,11 +2,12 @@
 // requests at a steady rate from outside through the gateway and from a pod inside, all of which must succeed.
 import type { ExecutionContext, TestFn } from "ava";
 import { labels, systemNamespace } from "../../../proto/kubernetes.ts";
-import { Gateway, rolledOut } from "./gateway.ts";
+import { Gateway, httpGateway, rolledOut } from "./gateway.ts";
 import { applyObjects, injectionInForce } from "./injected-namespace.ts";
 import { kubectl, kubectlJson } from "./kubectl.ts";
 import { LoadPod } from "./load-pod.ts";
-import { nodeApp, programs, service } from "./node-app.ts";
+import { nodeApp } from "./node-app.ts";
+import { programsConfigMap, service } from "./programs.ts";
 import { type LoadSummary, OpenLoop } from "./open-loop.ts";
 import { readyReplicas, withReplicas } from "./replicas.ts";
 import { Scenario } from "./scenario.ts";
@@ -64,16 +65,11 @@ export class DisturbedMesh {
       nodeApp({ name, app: name, version: "v1", program: "hop.ts", container: { readinessProbe: patientProbe } });
     await applyObjects(
       namespace,
-      await programs("hop.ts"),
+      await programsConfigMap(),
       app("server"),
       service("server", { app: "server" }),
       ...(this.#idlePods > 0 ? [app("idle")] : []),
-      {
-        apiVersion: "gateway.networking.k8s.io/v1",
-        kind: "Gateway",
-        metadata: { name: "edge" },
-        spec: { gatewayClassName: "heddle", listeners: [{ name: "http", protocol: "HTTP", port: 80 }] },
-      },
+      httpGateway("edge"),
       route(),
     );
     if (this.#idlePods > 0) {

@@ -109,6 +109,16 @@ export class Gateway {
   }
 }
 
+/** A Gateway with one HTTP listener on port 80. */
+export function httpGateway(name: string): object {
+  return {
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "Gateway",
+    metadata: { name },
+    spec: { gatewayClassName: gatewayClass, listeners: [{ name: "http", protocol: "HTTP", port: 80 }] },
+  };
+}
+
 /** Waits until the Deployments are rolled out whole. */
 export async function rolledOut(namespace: string, ...deployments: readonly string[]): Promise<void> {
   for (const deployment of deployments) {

@@ -3,9 +3,9 @@
 import { readFile } from "node:fs/promises";
 import { kubectl, tryKubectl } from "./kubectl.ts";
 import type { LoadOptions, LoadSummary } from "./open-loop.ts";
+import { testImage } from "./programs.ts";
 import { waitFor } from "./wait-for.ts";
 
-const image = process.env["HEDDLE_TEST_IMAGE"] ?? "docker.io/heddle/heddle:dev";
 const configMapName = "open-loop";
 const loadContainer = "load";
 
@@ -43,7 +43,7 @@ export class LoadPod {
           containers: [
             {
               name: loadContainer,
-              image,
+              image: testImage,
               imagePullPolicy: "IfNotPresent",
               command: ["node", "/load/open-loop.mts"],
               env: [{ name: "LOAD", value: JSON.stringify(load) }],

@@ -1,15 +1,13 @@
-// One injected namespace of a test file, its pods, and programs run in them. Pods run files of test/kubernetes/programs
-// by the Node of Heddle's image (HEDDLE_TEST_IMAGE names another); the client pods only wait, and a test runs programs in
-// them with kubectl exec: what these dial is captured like everything of the pod. Deletes the namespace at the end.
+// One injected namespace of a test file, its pods, and programs run in them. The client pods only wait, and a test runs
+// programs in them with kubectl exec: what these dial is captured like everything of the pod. Deletes the namespace at the
+// end.
 import { randomBytes } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
 import type { TestFn } from "ava";
 import { containerNames, labels } from "../../../proto/kubernetes.ts";
 import { injectionInForce } from "./injected-namespace.ts";
 import { kubectl, tryKubectl } from "./kubectl.ts";
+import { podTemplate, programCommand, programsConfigMap } from "./programs.ts";
 
-const image = process.env["HEDDLE_TEST_IMAGE"] ?? "docker.io/heddle/heddle:dev";
-const programs = new URL("../programs/", import.meta.url);
 const container = "app";
 const shownCharacters = 6000;
 
@@ -57,20 +55,13 @@ export class Mesh {
   }
 
   async #create(): Promise<void> {
-    const files = (await readdir(programs)).filter((name) => name.endsWith(".ts"));
-    const texts = await Promise.all(files.map(async (name) => [name, await readFile(new URL(name, programs), "utf8")]));
     await this.apply([
       {
         apiVersion: "v1",
         kind: "Namespace",
         metadata: { name: this.namespace, labels: { [labels.namespaceInjection]: "enabled" } },
       },
-      {
-        apiVersion: "v1",
-        kind: "ConfigMap",
-        metadata: { name: "programs" },
-        data: { "package.json": '{ "type": "module" }', ...Object.fromEntries(texts) },
-      },
+      await programsConfigMap(),
     ]);
     await injectionInForce(this.namespace);
   }
@@ -107,7 +98,7 @@ export class Mesh {
   /** Runs a program in the pod to its end; resolves with what it printed as JSON. */
   async run<T>(pod: string, program: string, input: unknown, deadlineMs = 60_000): Promise<T> {
     const exec = ["-n", this.namespace, "exec", pod, "-c", container, "--"];
-    const output = await kubectl([...exec, "node", `/programs/${program}`, JSON.stringify(input)], { deadlineMs });
+    const output = await kubectl([...exec, ...programCommand(program, JSON.stringify(input))], { deadlineMs });
     try {
       return JSON.parse(output) as T;
     } catch {
@@ -140,27 +131,18 @@ function podObject(options: PodOptions): object {
   const { name, program, input = null, ports = [], annotations = {}, version = name, injected = true } = options;
   const [probed] = ports;
   const probe = probed === undefined ? {} : { readinessProbe: { tcpSocket: { port: probed }, periodSeconds: 1 } };
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { name, labels: { app: name, version, [labels.podInject]: String(injected) }, annotations },
-    spec: {
-      terminationGracePeriodSeconds: 2,
-      containers: [
-        {
-          name: container,
-          image,
-          imagePullPolicy: "IfNotPresent",
-          command: ["node", `/programs/${program}`, JSON.stringify(input)],
-          ports: ports.map((containerPort) => ({ containerPort })),
-          securityContext: { runAsUser: 1000, runAsNonRoot: true, allowPrivilegeEscalation: false },
-          volumeMounts: [{ name: "programs", mountPath: "/programs" }],
-          ...probe,
-        },
-      ],
-      volumes: [{ name: "programs", configMap: { name: "programs" } }],
+  const template = podTemplate({
+    program,
+    labels: { app: name, version, [labels.podInject]: String(injected) },
+    annotations,
+    container: {
+      command: programCommand(program, JSON.stringify(input)),
+      ports: ports.map((containerPort) => ({ containerPort })),
+      ...probe,
     },
-  };
+    spec: { terminationGracePeriodSeconds: 2 },
+  });
+  return { apiVersion: "v1", kind: "Pod", ...template, metadata: { ...template.metadata, name } };
 }
 
 /** A Service that picks one pod, by its label app. */

@@ -5,7 +5,7 @@ import { controlPlanePorts, labels, systemNamespace } from "../../../proto/kuber
 import { parsePrometheusText } from "../../support/prometheus-text.ts";
 import { send } from "./http-client.ts";
 import { kubectl, kubectlJson } from "./kubectl.ts";
-import { testImage } from "./node-app.ts";
+import { testImage } from "./programs.ts";
 import { forwardPort, type Way } from "./reach.ts";
 
 const selector = "app.kubernetes.io/name=heddle-control-plane";
