@@ -1,7 +1,7 @@
 // Which listeners and frontends a route reaches through one of its parentRefs: the decision order of the Gateway API
 // for Gateways (section and port, then kind and namespace, then hostname) and GAMMA (GEP-1294) for Services. The rules
 // of the route play no part here.
-import type { HttpRoute, ParentReference, Service } from "../source/cluster-state.ts";
+import type { Gateway, HttpRoute, ParentReference, Service } from "../source/cluster-state.ts";
 import { type Problem, gatewayGroup, listOf } from "./conditions.ts";
 import { type GatewayView, type ListenerView, isServed } from "./gateway-view.ts";
 import { effectiveHostnames } from "./hostname.ts";
@@ -64,14 +64,23 @@ function attachToGateway(route: HttpRoute, ref: ParentReference, reader: TableRe
   return refuse("gateway", "NoMatchingListenerHostname", message);
 }
 
-/** A Gateway of another controller is not ours to speak of; one that does not exist anywhere may well be. */
+/**
+ * A Gateway of another controller is not ours to speak of. One that is nowhere may be anybody's, and its entry is its
+ * controller's to write: it is taken for ours when one of ours has its name, when its namespace has Gateways of ours
+ * alone, or when the cluster has no other controller.
+ */
 function missingGateway(ref: ParentReference, reader: TableReader): Attachment | null {
   if (reader.get("gateways", `${ref.namespace}/${ref.name}`) !== undefined) return null;
+  const isOurs = ({ meta }: Gateway): boolean =>
+    reader.get("gatewayViews", `${meta.namespace}/${meta.name}`) !== undefined;
   const sameName = reader.get("gatewaysByName", ref.name) ?? [];
-  const ours = sameName.filter(
-    ({ meta }) => reader.get("gatewayViews", `${meta.namespace}/${meta.name}`) !== undefined,
-  );
-  if (sameName.length > 0 && ours.length === 0) return null;
+  const ours = sameName.filter(isOurs);
+  if (ours.length === 0) {
+    if (sameName.length > 0) return null;
+    const neighbours = reader.get("gatewaysByNamespace", ref.namespace) ?? [];
+    const isAmongOurs = neighbours.length > 0 && neighbours.every(isOurs);
+    if (!isAmongOurs && reader.get("gatewayClasses", "others") !== undefined) return null;
+  }
   const namespaces = ours.map((gateway) => gateway.meta.namespace).sort();
   const hint =
     namespaces.length === 0

@@ -1,7 +1,15 @@
 // What one piece of translation may look up besides its own object, and the memory of what it did look up. A result
 // stays valid while its object is the same and every lookup it made still finds the same thing; that one rule is the
 // whole cache invalidation of translate/.
-import type { EndpointSlice, Gateway, Namespace, Pod, ReferenceGrant, Service } from "../source/cluster-state.ts";
+import type {
+  EndpointSlice,
+  Gateway,
+  GatewayClass,
+  Namespace,
+  Pod,
+  ReferenceGrant,
+  Service,
+} from "../source/cluster-state.ts";
 import type { GatewayView } from "./gateway-view.ts";
 
 /** Lookup tables over one ClusterState. Values keep their identity while what they were made from does. */
@@ -13,6 +21,10 @@ export interface Tables {
   readonly gatewayViews: ReadonlyMap<string, GatewayView>;
   /** Every Gateway, also of other controllers. */
   readonly gateways: ReadonlyMap<string, Gateway>;
+  /** Every Gateway, by the namespace it stands in. */
+  readonly gatewaysByNamespace: ReadonlyMap<string, readonly Gateway[]>;
+  /** "ours" and "others", by the controller that they name. */
+  readonly gatewayClasses: ReadonlyMap<string, readonly GatewayClass[]>;
   /** By bare name, for telling people where the Gateway they meant lives. */
   readonly gatewaysByName: ReadonlyMap<string, readonly Gateway[]>;
   /** By the namespace they stand in, which is that of the target. */
@@ -73,6 +85,8 @@ export function emptyRound(): Round {
     gatewayViews: new Map(),
     gateways: new Map(),
     gatewaysByName: new Map(),
+    gatewaysByNamespace: new Map(),
+    gatewayClasses: new Map(),
     grantsByNamespace: new Map(),
     slicesByService: new Map(),
   };

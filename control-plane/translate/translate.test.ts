@@ -202,6 +202,29 @@ test("T34 a Gateway of another controller is left to it, present or absent", (t)
   t.regex(ours.statuses.httpRoutes.get("apps/canary")?.[0]?.conditions[0]?.message ?? "", /namespace team has one/);
 });
 
+test("T34 a Gateway that is nowhere is spoken of where it can only be ours", (t) => {
+  const translator = new Translator();
+  const foreignClass = {
+    kind: "GatewayClass",
+    meta: makeMeta("istio"),
+    controllerName: "istio.example/gateway",
+  } as const;
+  const foreign = { ...makeGateway("apps/theirs"), gatewayClassName: "istio" };
+  const neighbour = makeGateway("apps/ours");
+  const accepted = (state: ClusterState) =>
+    routeReasons(translator.translate(state, options), "apps/canary")["Accepted"];
+  t.is(accepted(makeState(canaryRoute)), "False/NoMatchingParent", "nobody else is there");
+  t.is(accepted(makeState(canaryRoute, foreignClass)), undefined, "its controller may be the other one");
+  t.is(accepted(makeState(canaryRoute, foreignClass, neighbour)), "False/NoMatchingParent", "its namespace is ours");
+  t.is(accepted(makeState(canaryRoute, foreignClass, neighbour, foreign)), undefined, "its namespace is both's");
+  t.is(
+    accepted(makeState(canaryRoute, foreignClass, makeGateway("team/edge"))),
+    "False/NoMatchingParent",
+    "ours has the name",
+  );
+  t.is(accepted(makeState(canaryRoute, neighbour)), "False/NoMatchingParent");
+});
+
 test("T34 a Gateway that appears later accepts the route that waited for it", (t) => {
   const translator = new Translator();
   const waiting = translator.translate(makeState(stable, canary, canaryRoute), options);

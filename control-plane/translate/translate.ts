@@ -105,6 +105,12 @@ export class Translator {
       gatewayViews: sameMap(before.gatewayViews, views),
       gateways: state.gateways,
       gatewaysByName: groupBy(state.gateways.values(), ({ meta }) => meta.name, before.gatewaysByName),
+      gatewaysByNamespace: groupBy(state.gateways.values(), ({ meta }) => meta.namespace, before.gatewaysByNamespace),
+      gatewayClasses: groupBy(
+        state.gatewayClasses.values(),
+        ({ controllerName }) => (controllerName === options.controllerName ? "ours" : "others"),
+        before.gatewayClasses,
+      ),
       grantsByNamespace: groupBy(grants, ({ meta }) => meta.namespace, before.grantsByNamespace),
       slicesByService: groupBy(
         slices,
