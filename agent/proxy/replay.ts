@@ -75,7 +75,10 @@ export function mayReplay(failure: UpstreamFailure, attempt: Attempt): boolean {
  * credit: nothing reached an application, so none is asked more, and while one of two endpoints ends, half of all
  * requests come back so, which a fifth could not carry. One replay is the bound.
  */
-export function replayAfterAnswer(head: MessageHead, attempt: Attempt): Replay["reason"] | null {
+export function replayAfterAnswer(
+  head: Pick<MessageHead, "statusCode" | "header">,
+  attempt: Attempt,
+): Replay["reason"] | null {
   if (attempt.replays > 0 || !attempt.heldWhole || !attempt.elsewhere) return null;
   const reason = head.header("heddle-reason");
   switch (head.header(replayHeader) ?? "") {

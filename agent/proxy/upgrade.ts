@@ -4,17 +4,18 @@
 // configuration becomes.
 import { EventEmitter } from "node:events";
 import http from "node:http";
-import { Duplex } from "node:stream";
+import type { Duplex } from "node:stream";
 import http2Proxy from "http2-proxy";
-import { defaultDownstreamTimeouts } from "../http1/downstream-options.ts";
 import type { ByteReader, ByteStream } from "../transport/byte-stream.ts";
-import type { Deadlined, Deadlines } from "../transport/deadlines.ts";
+import type { Deadlines } from "../transport/deadlines.ts";
 import type { EndpointState } from "../upstream/cluster-manager.ts";
 import type { UpstreamFailure } from "../upstream/upstream-connection.ts";
 import type { MessageHead } from "../http1/message-head.ts";
 import type { HeaderEdit } from "../snapshot/compiled.ts";
+import { ClientDuplex } from "./client-duplex.ts";
 import type { Exchange } from "./exchange.ts";
 import { renderRequest } from "./heads.ts";
+import { attemptOf, replayAfterAnswer, replayHeader } from "./replay.ts";
 
 /** What `ws` really takes: the published types leave out what onReq may return and mistake what onRes gets. */
 type CarryWebSocket = (
@@ -50,6 +51,8 @@ export interface UpgradeRequest {
   /** Bytes that followed the request head. */
   readonly first: Buffer;
   readonly responseEdit: HeaderEdit | null;
+  /** The failure that an answer stands for when the endpoint's agent gave it and the request may go elsewhere; or null. */
+  readonly failureBehind: (response: http.IncomingMessage) => UpstreamFailure | null;
   readonly connectTimeoutMs: number;
   /** Ends a client that does not take what a closed tunnel left for it. */
   readonly deadlines: Deadlines;
@@ -71,10 +74,27 @@ export function upgradeRequestOf(exchange: Exchange, endpoint: EndpointState, fi
     target: head.originTarget,
     first,
     responseEdit: exchange.backend?.responseEdit ?? null,
+    failureBehind: (response) => failureBehind(exchange, response),
     connectTimeoutMs: endpoint.pool.options.connectTimeoutMs,
     deadlines: exchange.context.deadlines,
     now: exchange.context.now,
   };
+}
+
+function failureBehind(exchange: Exchange, response: http.IncomingMessage): UpstreamFailure | null {
+  const { statusCode = 0, headers } = response;
+  const header = (name: string): string | undefined => headers[name]?.toString();
+  // A handshake has no body, so all of it is at hand.
+  const attempt = attemptOf(exchange, exchange.downstream.head.method, true);
+  const message = "the agent beside the endpoint could not reach it";
+  switch (replayAfterAnswer({ statusCode, header }, attempt)) {
+    case "connect-failure":
+      return { kind: "connect-failed", reused: false, message };
+    case "reset":
+      return { kind: "reset", reused: false, unanswered: true, message };
+    case null:
+      return null;
+  }
 }
 
 /** Starts carrying; returns the reader that the client's stream must have from now on. */
@@ -83,6 +103,7 @@ export function carryUpgrade(request: UpgradeRequest, owner: UpgradeOwner): Byte
   let connected = false;
   let answered = false;
   let tunnel = false;
+  let behind: UpstreamFailure | null = null;
   const incoming = Object.assign(new EventEmitter(), {
     method: "GET",
     url: request.target,
@@ -114,6 +135,9 @@ export function carryUpgrade(request: UpgradeRequest, owner: UpgradeOwner): Byte
         return outgoing;
       },
       onRes: (_incoming, _socket, response) => {
+        behind = request.failureBehind(response);
+        // Thrown, it ends the request to the endpoint and comes back below.
+        if (behind !== null) throw new Error(behind.message);
         answer(response, "close");
         response.on("data", (chunk: Buffer) => {
           if (!request.stream.writeOwned(chunk)) response.pause();
@@ -136,11 +160,13 @@ export function carryUpgrade(request: UpgradeRequest, owner: UpgradeOwner): Byte
         owner.onUpgradeRefused(false);
         return;
       }
-      owner.onUpstreamFailure({
-        kind: connected ? "reset" : "connect-failed",
-        reused: false,
-        message: error?.message ?? "the endpoint closed the connection",
-      });
+      owner.onUpstreamFailure(
+        behind ?? {
+          kind: connected ? "reset" : "connect-failed",
+          reused: false,
+          message: error?.message ?? "the endpoint closed the connection",
+        },
+      );
     },
   );
   return client;
@@ -198,104 +224,7 @@ function accepted(outgoing: http.ClientRequest, request: UpgradeRequest, client:
   });
 }
 
-/**
- * Our socket as the stream that http2-proxy pipes, and what is left of the connection after it: when the tunnel is gone
- * the client still has time to take what waits for it.
- */
-class ClientDuplex extends Duplex implements ByteReader, Deadlined {
-  onDrained: (() => void) | null = null;
-  deadlineMs = Infinity;
-  readonly #stream: ByteStream;
-  #deadlines: Deadlines | null = null;
-  #written: ((error?: Error | null) => void) | null = null;
-  #skip = false;
-
-  constructor(stream: ByteStream) {
-    super({ allowHalfOpen: true });
-    this.#stream = stream;
-    // http2-proxy stops listening when it is done, and the client may reset its connection after that.
-    this.on("error", () => undefined);
-  }
-
-  /** The tunnel is gone: the connection closes once the client has taken what was written, or its time is over. */
-  leave(deadlines: Deadlines, nowMs: number): void {
-    this.destroy();
-    this.#stream.finish();
-    if (this.#stream.closed) return;
-    this.deadlineMs = nowMs + defaultDownstreamTimeouts.stallTimeoutMs;
-    this.#deadlines = deadlines;
-    deadlines.add(this);
-    // What it still says is thrown away: unread, it would cost the client the last bytes.
-    this.#stream.resume();
-  }
-
-  onDeadline(): void {
-    this.deadlineMs = Infinity;
-    this.#stream.reset();
-  }
-
-  skipNextWrite(): void {
-    this.#skip = true;
-  }
-
-  onBytes(bytes: Buffer, start: number, end: number): boolean {
-    return this.destroyed || this.push(Buffer.copyBytesFrom(bytes, start, end - start));
-  }
-
-  onEnd(): void {
-    this.push(null);
-  }
-
-  onDrain(): void {
-    const written = this.#written;
-    this.#written = null;
-    written?.();
-    this.onDrained?.();
-  }
-
-  onClose(error: Error | null): void {
-    this.#deadlines?.delete(this);
-    this.destroy(error ?? undefined);
-  }
-
-  setTimeout(): this {
-    return this;
-  }
-
-  setNoDelay(): this {
-    return this;
-  }
-
-  setKeepAlive(enable?: boolean): this {
-    this.#stream.socket.setKeepAlive(enable, 0);
-    return this;
-  }
-
-  override _read(): void {
-    this.#stream.resume();
-  }
-
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    if (this.#skip) {
-      this.#skip = false;
-      callback();
-    } else if (this.#stream.writeOwned(chunk)) {
-      callback();
-    } else {
-      this.#written = callback;
-    }
-  }
-
-  override _final(callback: (error?: Error | null) => void): void {
-    this.#stream.end();
-    callback();
-  }
-
-  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    callback(error);
-  }
-}
-
+/** The endpoint's head as it goes to the client. What an agent says to the next goes no further. */
 function renderHead(response: http.IncomingMessage, edit: HeaderEdit | null, connection: string): string {
   const { rawHeaders } = response;
   let text = `HTTP/1.1 ${response.statusCode} ${response.statusMessage}\r\n`;
@@ -304,7 +233,7 @@ function renderHead(response: http.IncomingMessage, edit: HeaderEdit | null, con
     const lowerCaseName = name.toLowerCase();
     const hopByHop =
       lowerCaseName === "connection" || lowerCaseName === "keep-alive" || lowerCaseName === "transfer-encoding";
-    if (hopByHop || edit?.drop.includes(lowerCaseName) === true) continue;
+    if (hopByHop || lowerCaseName === replayHeader || edit?.drop.includes(lowerCaseName) === true) continue;
     text += `${name}: ${rawHeaders[index + 1]}\r\n`;
   }
   return `${text}${edit?.append ?? ""}Connection: ${connection}\r\n\r\n`;

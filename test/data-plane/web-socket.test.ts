@@ -1,6 +1,5 @@
 // WebSocket upgrades: routed, filtered and counted like any request, then bytes both ways until either side ends.
 import test from "ava";
-import { startStuckTarget } from "../support/mirror-target.ts";
 import { proxyFor } from "../support/proxy.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { ok, startOrigin, startRawServer } from "../support/raw-server.ts";
@@ -175,81 +174,6 @@ test("a refused connect is replayed once, then answered 503", async (t) => {
   t.deepEqual(valuesOf(response, "heddle-reason"), ["connect_failed"]);
   await refused.ended();
   t.is(refused.unread, "", "what followed the request is not taken for another one");
-});
-
-// To the kernel's own refusal of a broadcast address, the dial fails before it has begun.
-const noRoute = { address: "255.255.255.255", port: 9, workloadVersion: "", pod: "" };
-
-test("an endpoint without a route: the handshake goes to another endpoint, and the first one is ejected", async (t) => {
-  const origin = await startWebSocketServer(t);
-  const proxy = await proxyFor(
-    t,
-    { rules: [rule([backend("origin")])], clusters: { origin: [noRoute, origin.port] } },
-    { random: () => 0 },
-  );
-  const client = await RawClient.connect(t, proxy.port);
-  client.write(handshake() + maskedFrame("kept"));
-  t.is((await client.response()).status, 101);
-  await client.until(() => client.unread === frame("kept"));
-  const { endpoints } = [...proxy.context.clusters.all()][0]!;
-  t.deepEqual(
-    endpoints.map(({ ejections, activeRequests }) => [ejections, activeRequests]),
-    [
-      [1, 0],
-      [0, 1],
-    ],
-  );
-});
-
-test("an upgrade's connection that stands ends the ejection of its endpoint", async (t) => {
-  const origin = await startWebSocketServer(t);
-  await origin.stop();
-  const proxy = await proxyFor(t, toOrigin(origin.port));
-  const [endpoint] = [...proxy.context.clusters.all()][0]!.endpoints;
-  const refused = await RawClient.connect(t, proxy.port);
-  refused.write(handshake());
-  t.is((await refused.response()).status, 503);
-  t.is(endpoint!.ejections, 1);
-  await startRawServer(
-    t,
-    (socket) => {
-      socket.once("data", () => socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"));
-    },
-    origin.port,
-  );
-  const client = await RawClient.connect(t, proxy.port);
-  client.write(handshake());
-  t.is((await client.response()).status, 101);
-  t.deepEqual([endpoint!.ejections, endpoint!.ejectedUntilMs], [0, 0]);
-});
-
-test("endpoints without a route: 503, and the agent goes on", async (t) => {
-  const proxy = await proxyFor(t, { rules: [rule([backend("origin")])], clusters: { origin: [noRoute] } });
-  for (let round = 0; round < 2; round++) {
-    const client = await RawClient.connect(t, proxy.port);
-    client.write(handshake());
-    const response = await client.response();
-    t.is(response.status, 503);
-    t.deepEqual(valuesOf(response, "heddle-reason"), ["connect_failed"]);
-    await client.ended();
-  }
-  t.is(proxy.context.metrics.upstreamConnectFailures.value, 4);
-});
-
-test("a client that goes away while its endpoint is dialled is no failure of the endpoint", async (t) => {
-  // A port that answers no dial any more: the kernel has finished as many as it does.
-  const port = await startStuckTarget(t);
-  for (let queued = 0; queued < 2; queued++) await RawClient.connect(t, port);
-  const proxy = await proxyFor(t, toOrigin(port), { pool: { connectTimeoutMs: 60_000 } });
-  const [endpoint] = [...proxy.context.clusters.all()][0]!.endpoints;
-  const client = await RawClient.connect(t, proxy.port);
-  client.write(handshake());
-  await until(() => endpoint!.activeRequests === 1);
-  client.reset();
-  await until(() => endpoint!.activeRequests === 0 && proxy.listener.openConnections === 0);
-  await new Promise(setImmediate);
-  t.is(endpoint!.ejections, 0);
-  t.is(proxy.context.metrics.replays.with("connect-failure").value, 0);
 });
 
 test("an endpoint that closes without an answer gives a 502", async (t) => {
