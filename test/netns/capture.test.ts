@@ -223,3 +223,21 @@ test.serial(
     t.is(agents.text, `7000 from ${podAddress} ${agents.port}`);
   },
 );
+
+test.serial(
+  "inbound HTTP of a pod of both families reaches the application over the caller's, whoever comes first",
+  async (t) => {
+    if (skipped(t)) return;
+    const pod = PodNamespace.create(t);
+    t.is(pod.capture().status, 0);
+    const sidecar = pod.start("test/netns/inbound-sidecar.ts", ["7000", podAddress], 5309);
+    await until(() => sidecar.output().includes("listening"));
+    const request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    for (const address of [podIpv6, podAddress, podIpv6]) {
+      const { text } = await pod.dial("node", address, 7000, request);
+      t.regex(text, /^HTTP\/1\.1 200 /, sidecar.output());
+      const expected = address === podAddress ? `::ffff:127.0.0.6 to ::ffff:${podAddress}\n` : `::6 to ${podIpv6}\n`;
+      t.true(text.endsWith(expected), text);
+    }
+  },
+);
