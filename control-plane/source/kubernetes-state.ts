@@ -21,6 +21,8 @@ const fieldByKind = {
 
 export class KubernetesState {
   readonly #rejected = new Map<string, readonly Problem[]>();
+  /** GatewayClasses that the cluster has no more. Who deletes one says nothing of the Gateways that name it. */
+  readonly #goneClasses = new Set<string>();
   #state: ClusterState = {
     gatewayClasses: new Map(),
     gateways: new Map(),
@@ -37,9 +39,10 @@ export class KubernetesState {
     return this.#state;
   }
 
-  /** Of rejected objects, ordered by object. */
+  /** Of rejected objects, ordered by object, and of GatewayClasses that are missed. */
   problems(): Problem[] {
-    return [...this.#rejected].sort(([left], [right]) => (left < right ? -1 : 1)).flatMap(([, problems]) => problems);
+    const rejected = [...this.#rejected].sort(([left], [right]) => (left < right ? -1 : 1));
+    return [...[...this.#goneClasses].sort().map(goneClassProblem), ...rejected.flatMap(([, problems]) => problems)];
   }
 
   /** Takes over what `objects` has under `keys`. The maps of `current` stay ordered by key. */
@@ -55,6 +58,10 @@ export class KubernetesState {
       if (found?.kind === "Rejected") this.#rejected.set(label, found.problems);
       else this.#rejected.delete(label);
       const kept = found?.kind === "Rejected" ? insteadOf(found, before.get(key)) : found;
+      const isMissed = kind === "GatewayClass" && kept === undefined && before.has(key) && this.#isUsed(key);
+      if (isMissed) this.#goneClasses.add(key);
+      else if (kind === "GatewayClass") this.#goneClasses.delete(key);
+      if (isMissed) continue;
       if (kept === undefined) isChanged = changed.delete(key) || isChanged;
       else if (before.get(key) !== kept) {
         isChanged = true;
@@ -63,7 +70,30 @@ export class KubernetesState {
       }
     }
     if (isChanged) this.#state = { ...this.#state, [field]: added.length === 0 ? changed : merge(changed, added) };
+    if (isChanged && kind === "Gateway") this.#forgetUnusedClasses();
   }
+
+  #isUsed(gatewayClass: string): boolean {
+    for (const { gatewayClassName } of this.#state.gateways.values())
+      if (gatewayClassName === gatewayClass) return true;
+    return false;
+  }
+
+  #forgetUnusedClasses(): void {
+    for (const name of this.#goneClasses) {
+      if (this.#isUsed(name)) continue;
+      this.#goneClasses.delete(name);
+      const gatewayClasses = new Map(this.#state.gatewayClasses);
+      gatewayClasses.delete(name);
+      this.#state = { ...this.#state, gatewayClasses };
+    }
+  }
+}
+
+function goneClassProblem(name: string): Problem {
+  const message =
+    "deleted while Gateways are of this class: they are served on, but replicas that start now do not know them; make it again";
+  return { severity: "warning", file: "", line: 0, column: 0, object: `GatewayClass ${name}`, field: "", message };
 }
 
 /** The last good version of the same object; of an HTTPRoute always something that can be given a status. */

@@ -32,6 +32,10 @@ class Cluster {
     this.#state.update(kind, [key], new Map(kept === null ? [] : [[key, kept]]));
   }
 
+  delete(kind: KnownKind, key: string): void {
+    this.#state.update(kind, [key], new Map());
+  }
+
   putGateway(listeners: readonly object[], fields: object = {}, metadata: object = {}): void {
     const named = listeners.map((each, index) => ({ name: `l${index}`, port: 80 + index, protocol: "HTTP", ...each }));
     this.put("Gateway", "web", { gatewayClassName: "heddle", listeners: named, ...fields }, metadata);
@@ -149,6 +153,34 @@ test("a version that cannot be read leaves the one before in use, but only of th
   t.deepEqual(cluster.state.httpRoutes.get("shop/canary")?.rules, []);
   cluster.putRoute({}, { uid: "b", generation: 2 });
   t.is(cluster.state.httpRoutes.get("shop/canary")?.refused, undefined);
+});
+
+test("a GatewayClass that is deleted is missed, and its Gateways serve on, until the last of them is gone", (t) => {
+  const cluster = mesh();
+  const before = cluster.state;
+  cluster.delete("GatewayClass", "heddle");
+  t.is(cluster.state, before);
+  t.deepEqual(cluster.problems, [
+    "GatewayClass heddle: deleted while Gateways are of this class: they are served on, but replicas that start now do not know them; make it again",
+  ]);
+  cluster.putGateway([{ port: 81 }]);
+  t.deepEqual(cluster.translate().gateways.get("shop/web"), ["shop/web/l0"]);
+  cluster.delete("Gateway", "shop/web");
+  t.deepEqual([...cluster.state.gatewayClasses.keys()], []);
+  t.deepEqual(cluster.problems, []);
+  cluster.putGateway([{}]);
+  t.false(cluster.translate().gateways.has("shop/web"), "nobody knows whose it is");
+});
+
+test("a GatewayClass that is made again is what it then says", (t) => {
+  const cluster = mesh();
+  cluster.delete("GatewayClass", "heddle");
+  cluster.put("GatewayClass", "heddle", { controllerName: "a.example/other" });
+  t.deepEqual(cluster.problems, []);
+  t.false(cluster.translate().gateways.has("shop/web"));
+  cluster.putGateway([{}], { gatewayClassName: "another" });
+  cluster.delete("GatewayClass", "heddle");
+  t.deepEqual([...cluster.state.gatewayClasses.keys()], []);
 });
 
 test("a route that never could be read is told so by its parents", (t) => {
