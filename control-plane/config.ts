@@ -59,7 +59,12 @@ const fields = {
   ),
   discovery: field("HEDDLE_DISCOVERY_ADDRESS", "127.0.0.1:15010", "where agents connect", readAddress),
   admin: field("HEDDLE_ADMIN_ADDRESS", "127.0.0.1:15014", "health, metrics and debug pages", readAddress),
-  health: field("HEDDLE_HEALTH_ADDRESS", "", "health and metrics alone; nowhere when empty", readOptionalAddress),
+  health: field(
+    "HEDDLE_HEALTH_ADDRESS",
+    "",
+    "health, metrics and /programmed alone; nowhere when empty",
+    readOptionalAddress,
+  ),
   webhook: field("HEDDLE_WEBHOOK_ADDRESS", "", "kubernetes: injection webhook; off when empty", readOptionalAddress),
   podName: field("HEDDLE_POD_NAME", "", "kubernetes: this replica, as holder of the Lease", (text) =>
     /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$/.test(text) ? { value: text } : { expected: "a Kubernetes name" },

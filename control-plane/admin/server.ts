@@ -1,6 +1,6 @@
 // The admin server: health, metrics and debug pages over HTTP, for people and probes. Read only, and on loopback
 // unless configured otherwise: it shows everything and asks nobody who they are. On a second address it may serve
-// health and metrics alone, where a kubelet and a Prometheus reach them.
+// health, metrics and /programmed alone, where a kubelet, a Prometheus and the other replicas reach them.
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Page, agentsPage, problemsPage, snapshotPage, statsPage, statusPage } from "./debug-pages.ts";
@@ -13,7 +13,7 @@ export interface AdminServerOptions {
   /** 0 is any free port. */
   readonly port: number;
   readonly view: AdminView;
-  /** Debug pages as well, or health and metrics only. */
+  /** Debug pages as well, or health, metrics and /programmed only. */
   readonly shows: "everything" | "health";
 }
 
