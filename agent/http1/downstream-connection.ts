@@ -17,6 +17,7 @@ import type { ByteReader } from "../transport/byte-stream.ts";
 import type { Deadlined } from "../transport/deadlines.ts";
 import { BodyScanner } from "./body-scanner.ts";
 import type { DownstreamOptions, RequestHandler } from "./downstream-options.ts";
+import { ClientDeadline } from "./client-deadline.ts";
 import { HeadParser } from "./head-parser.ts";
 import { MessageHead } from "./message-head.ts";
 
@@ -24,13 +25,12 @@ type Reading = "head" | "body" | "complete" | "discard" | "lingering";
 
 /** What is thrown away of a body nobody wants, before the connection is closed instead. */
 const maxDiscardedBytes = 256 * 1024;
-const lingerTimeoutMs = 2000;
 
 export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
   readonly head: MessageHead;
   readonly remoteAddress: string;
   readonly remotePort: number;
-  deadlineMs: number;
+  readonly #deadline: ClientDeadline;
   readonly #options: DownstreamOptions;
   readonly #stream: ByteStream;
   readonly #parser: HeadParser;
@@ -54,7 +54,7 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
     this.#options = options;
     this.head = new MessageHead();
     this.#parser = new HeadParser("request", this.head);
-    this.deadlineMs = options.now() + options.headTimeoutMs;
+    this.#deadline = new ClientDeadline(options);
     if (source instanceof ByteStream) {
       this.#stream = source;
       source.reader = this;
@@ -67,6 +67,10 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
     options.deadlines.add(this);
   }
 
+  get deadlineMs(): number {
+    return this.#deadline.atMs;
+  }
+
   get stream(): ByteStream {
     return this.#stream;
   }
@@ -74,7 +78,7 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
   /** Hands everything that comes from the client from now on to another reader; null takes it back. */
   upgrade(reader: ByteReader | null): void {
     this.#upgraded = reader;
-    this.deadlineMs = Infinity;
+    this.#deadline.none();
   }
 
   /** Bytes that followed the request, which its upgrade takes over. */
@@ -143,7 +147,7 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
   #readRequest(bytes: Buffer, start: number, end: number): boolean {
     const consumed = this.#parser.parse(bytes, start, end);
     if (consumed === 0) {
-      if (this.deadlineMs === Infinity || this.#parser.started) this.#armHeadDeadline();
+      if (this.deadlineMs === Infinity || this.#parser.started) this.#deadline.awaitHead();
       return true;
     }
     if (consumed < 0) {
@@ -159,34 +163,33 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
       return true;
     }
     const { complete } = this.#body;
-    this.#headDeadlineArmed = false;
     this.#reading = complete ? "complete" : "body";
     this.#responding = true;
-    this.deadlineMs = complete ? Infinity : this.#options.now() + this.#options.stallTimeoutMs;
+    this.#deadline.beginBody(complete, this.head.expectContinue && bodyEnd === bodyStart);
     if (bodyEnd < end) this.#keep(bytes, bodyEnd, end);
     const ready = this.#handler?.start(bytes, bodyStart, bodyEnd, complete) ?? true;
+    if (!ready) this.#pauseBody(true);
     return (ready || this.idle) && this.#kept === null;
   }
 
   #readBody(bytes: Buffer, start: number, end: number): boolean {
     const bodyEnd = this.#scanBody(bytes, start, end);
     if (bodyEnd < 0) {
-      this.#options.onProtocolError(this.#body.failure);
-      this.#handler?.onRequestRefused(this.#body.failure);
+      this.#refuseBody("bad_request", this.#body.failure);
       return true;
     }
     const complete = this.#reading === "complete";
     if (bodyEnd < end) this.#keep(bytes, bodyEnd, end);
     const ready = this.#handler?.onRequestBody(bytes, start, bodyEnd, complete) ?? true;
+    if (!ready) this.#pauseBody(true);
     return ready && this.#kept === null;
   }
 
   /** Where the body's bytes end in what was read, or -1 when they are malformed; moves on when it is complete. */
   #scanBody(bytes: Buffer, start: number, end: number): number {
     const bodyEnd = this.#body.scan(bytes, start, end);
-    const { complete } = this.#body;
-    if (complete) this.#reading = "complete";
-    this.deadlineMs = complete ? Infinity : this.#options.now() + this.#options.stallTimeoutMs;
+    if (this.#body.complete) this.#reading = "complete";
+    this.#deadline.continueBody(this.#body.complete, this.#congested);
     return bodyEnd;
   }
 
@@ -232,7 +235,12 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
   }
 
   resumeRequest(): void {
+    this.#pauseBody(false);
     if (this.#kept === null && !this.#stream.closed) this.#stream.resume();
+  }
+
+  #pauseBody(paused: boolean): void {
+    if (this.#reading === "body") this.#deadline.pauseBody(paused, this.#congested);
   }
 
   // --- writing -----------------------------------------------------------------------------------------------------
@@ -252,7 +260,9 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
   #wrote(ready: boolean): boolean {
     if (!ready && !this.#congested) {
       this.#congested = true;
-      this.deadlineMs = this.#options.now() + this.#options.stallTimeoutMs;
+      this.#deadline.awaitProgress();
+    } else if (ready && this.#reading === "body") {
+      this.#deadline.answered();
     }
     return ready;
   }
@@ -260,11 +270,11 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
   onDrain(): void {
     this.#congested = false;
     if (this.#upgraded !== null) return this.#upgraded.onDrain();
-    if (this.#reading === "complete") this.deadlineMs = Infinity;
+    if (this.#reading === "complete" || this.#reading === "body") this.#deadline.awaitBody(this.#body.complete, false);
     if (this.#responding) {
       this.#handler?.onResponseDrain();
     } else if (this.#reading === "lingering") {
-      this.#awaitClose();
+      this.#deadline.awaitClose(this.#stream.pendingBytes);
     } else if (this.#reading === "head") {
       this.#nextRequest();
       this.#readKept();
@@ -281,7 +291,7 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
     if (this.#reading === "body") {
       this.#reading = "discard";
       this.#discardedBytes = 0;
-      this.deadlineMs = this.#options.now() + lingerTimeoutMs;
+      this.#deadline.awaitRest();
       this.#stream.resume();
       return;
     }
@@ -295,17 +305,8 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
   }
 
   #nextRequest(): void {
-    const { now, idleTimeoutMs, stallTimeoutMs } = this.#options;
     this.#reading = "head";
-    this.deadlineMs = now() + (this.#congested ? stallTimeoutMs : idleTimeoutMs);
-  }
-
-  #headDeadlineArmed = false;
-
-  #armHeadDeadline(): void {
-    if (this.#headDeadlineArmed) return;
-    this.#headDeadlineArmed = true;
-    this.deadlineMs = this.#options.now() + this.#options.headTimeoutMs;
+    this.#deadline.awaitRequest(this.#congested);
   }
 
   // --- closing -----------------------------------------------------------------------------------------------------
@@ -318,13 +319,12 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
         else this.#close(false);
         return;
       case "body":
-        if (this.#responding) this.#handler?.onRequestAborted();
-        this.#close(true);
-        return;
       case "complete":
         if (this.#congested) {
           this.#handler?.onRequestAborted();
           this.#close(true);
+        } else if (this.#reading === "body") {
+          this.#refuseBody("request_timeout", "");
         }
         return;
       case "discard":
@@ -362,19 +362,18 @@ export class DownstreamConnection implements ByteReader, Downstream, Deadlined {
     this.#linger();
   }
 
+  #refuseBody(reason: LocalReplyReason, detail: string): void {
+    this.#options.onProtocolError(detail === "" ? reason : detail);
+    this.#handler?.onRequestRefused(reason, detail);
+  }
+
   /** Says that nothing more will come, and reads on for a while: closing at once could take the answer away. */
   #linger(): void {
     this.#reading = "lingering";
     this.#kept = null;
-    this.#awaitClose();
+    this.#deadline.awaitClose(this.#stream.pendingBytes);
     this.#stream.end();
     this.#stream.resume();
-  }
-
-  /** The client has time to take what waits for it, then a little more to close. */
-  #awaitClose(): void {
-    const { now, stallTimeoutMs } = this.#options;
-    this.deadlineMs = now() + (this.#stream.pendingBytes > 0 ? stallTimeoutMs : lingerTimeoutMs);
   }
 
   #close(reset: boolean): void {

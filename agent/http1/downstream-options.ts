@@ -8,8 +8,8 @@ export interface RequestHandler {
   start(bytes: Buffer, bodyStart: number, bodyEnd: number, complete: boolean): boolean;
   onRequestBody(bytes: Buffer, start: number, end: number, complete: boolean): boolean;
   onRequestAborted(): void;
-  /** The rest of the request's body cannot be read, for the reason that `detail` names. */
-  onRequestRefused(detail: string): void;
+  /** The rest of the request's body cannot be read, or does not come; `detail` may say more, "" for nothing. */
+  onRequestRefused(reason: LocalReplyReason, detail: string): void;
   onResponseDrain(): void;
 }
 
@@ -20,7 +20,7 @@ export interface DownstreamOptions {
   readonly headTimeoutMs: number;
   /** Between two requests. */
   readonly idleTimeoutMs: number;
-  /** Without a byte of a body that is not complete, and without a byte taken of a response that waits. */
+  /** Without a byte of a body that the client could send, or of its response; without one taken of a response that waits. */
   readonly stallTimeoutMs: number;
   /** Whether the listener drains: no further request on this connection. */
   readonly draining: () => boolean;

@@ -240,12 +240,12 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
     this.#finish("client-abort");
   }
 
-  /** The body stopped being HTTP. What was sent of it is cut; the client is told while that can be told. */
-  onRequestRefused(detail: string): void {
+  /** The body stopped, or stopped being HTTP. What was sent of it is cut; the client is told while that can be told. */
+  onRequestRefused(reason: LocalReplyReason, detail: string): void {
     this.#abortCopies();
-    if (this.#phase !== "responding") return this.replyLocally("bad_request", detail);
+    if (this.#phase !== "responding") return this.replyLocally(reason, detail);
     this.#abandonUpstream();
-    this.#finish("bad_request");
+    this.#finish(reason);
     this.downstream.reset();
   }
 

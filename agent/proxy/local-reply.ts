@@ -53,9 +53,9 @@ export function localReplyStatus(reason: LocalReplyReason): number {
 }
 
 /**
- * The whole reply as bytes-to-be (latin1). `detail` says more than the reason's sentence, on one line; `connection` is
- * the value of the Connection header, "" for none; `replay` that of heddle-replay. A HEAD request gets the same head
- * without the body.
+ * The whole reply as bytes-to-be (latin1). `detail` says more than the reason's sentence, on one line, "" for nothing;
+ * `connection` is the value of the Connection header, "" for none; `replay` that of heddle-replay. A HEAD request gets
+ * the same head without the body.
  */
 export function renderLocalReply(
   reason: LocalReplyReason,
@@ -67,7 +67,7 @@ export function renderLocalReply(
   },
 ): string {
   const { status, phrase, text } = localReplies[reason];
-  const detail = options.detail === undefined ? "" : ` (${options.detail.replaceAll(/[^ -~]/g, "?").slice(0, 200)})`;
+  const detail = options.detail ? ` (${options.detail.replaceAll(/[^ -~]/g, "?").slice(0, 200)})` : "";
   const body = `heddle: ${text}${detail}\n`;
   return (
     `HTTP/1.1 ${status} ${phrase}\r\n` +
