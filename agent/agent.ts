@@ -340,9 +340,7 @@ export class Agent {
   }
 
   #sendStats(): void {
-    const client = this.#client;
-    if (client === null || client.status().state !== "streaming") return;
-    client.sendStats(this.#metrics.requests.takeStats());
+    this.#client?.sendStats(() => this.#metrics.requests.takeStats());
   }
 
   #listeners(): readonly Listener[] {

@@ -140,16 +140,14 @@ export class DiscoveryClient {
     this.#names.touch(hostAndPort, this.#clock.monotonicMs());
   }
 
-  /** False when the report was not sent, whole: its counters belong in the next one. */
-  sendStats(rules: readonly RuleStats[]): boolean {
-    if (this.#state !== "streaming" || this.#connection === null) return false;
-    if (rules.length === 0) return true;
-    const parts = Array.from({ length: Math.ceil(rules.length / maxRulesPerReport) }, (_part, index) =>
-      rules.slice(index * maxRulesPerReport, (index + 1) * maxRulesPerReport).map(toWireStats),
-    );
-    const [first = [], ...others] = parts;
-    if (!this.#connection.send({ stats: { rules: first } }, "may")) return false;
-    for (const part of others) this.#connection.send({ stats: { rules: part } }, "must");
+  /** Sends what `take` gives, once it can be sent. False when it cannot: nothing is taken, all is left to the next report. */
+  sendStats(take: () => readonly RuleStats[]): boolean {
+    const connection = this.#connection;
+    if (this.#state !== "streaming" || connection === null || !connection.takesMore) return false;
+    const rules = take();
+    for (let start = 0; start < rules.length; start += maxRulesPerReport) {
+      connection.send({ stats: { rules: rules.slice(start, start + maxRulesPerReport).map(toWireStats) } });
+    }
     return true;
   }
 
@@ -195,17 +193,14 @@ export class DiscoveryClient {
     this.#connection = connection;
     const { mode, labels, ...node } = this.#options.node;
     this.#names.forgetChanges();
-    connection.send(
-      {
-        hello: {
-          node: { ...node, labels: { ...labels }, mode: mode === "gateway" ? "GATEWAY" : "SIDECAR" },
-          subscriptions: [...this.#names.all()],
-          knownResources: knownResources(this.#resources),
-          protocolVersion,
-        },
+    connection.send({
+      hello: {
+        node: { ...node, labels: { ...labels }, mode: mode === "gateway" ? "GATEWAY" : "SIDECAR" },
+        subscriptions: [...this.#names.all()],
+        knownResources: knownResources(this.#resources),
+        protocolVersion,
       },
-      "must",
-    );
+    });
   }
 
   #disconnected(end: ConnectionEnd): void {
@@ -235,7 +230,7 @@ export class DiscoveryClient {
 
   #receive(response: DiscoveryResponse): void {
     const errors = this.#tryResponse(response);
-    this.#connection?.send({ acknowledge: { nonce: response.nonce, errors: [...errors] } }, "must");
+    this.#connection?.send({ acknowledge: { nonce: response.nonce, errors: [...errors] } });
     if (errors.length > 0) {
       this.#refused += 1;
       const { generation } = response;
@@ -301,7 +296,7 @@ export class DiscoveryClient {
     this.#flushedAtMs = this.#clock.monotonicMs();
     const changes = this.#names.takeChanges();
     if (changes === null) return;
-    this.#connection.send({ subscribe: { add: [...changes.add], remove: [...changes.remove] } }, "must");
+    this.#connection.send({ subscribe: { add: [...changes.add], remove: [...changes.remove] } });
   }
 
   #scheduleSweep(): void {

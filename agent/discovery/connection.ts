@@ -74,11 +74,13 @@ export class DiscoveryConnection {
     this.#cancelTimers = () => cancels.forEach((cancel) => cancel());
   }
 
-  /** False when the message was not taken: the attempt is over, or what was sent before is still on its way. */
-  send(message: AgentMessageInput, urgency: "must" | "may"): boolean {
-    if (this.#isOver || (urgency === "may" && this.#stream.writableNeedDrain)) return false;
-    this.#stream.write(message);
-    return true;
+  /** Whether what can wait may be sent now: the attempt is not over, and what was sent before is on its way. */
+  get takesMore(): boolean {
+    return !this.#isOver && !this.#stream.writableNeedDrain;
+  }
+
+  send(message: AgentMessageInput): void {
+    if (!this.#isOver) this.#stream.write(message);
   }
 
   /** Ends the attempt without telling. */

@@ -1,5 +1,6 @@
 // The agent's state table (proto/README.md), rows about names, first dials and statistics.
 import test from "ava";
+import type { RuleStats } from "../../agent/telemetry/rule-stats.ts";
 import { startAgent, startControlPlane } from "./client-fixture.ts";
 import { startFixture, until } from "./fixture.ts";
 import { Mesh } from "./mesh.ts";
@@ -63,27 +64,61 @@ test("C11 many dials at once are one Subscribe, and the next burst follows withi
   t.true((await Promise.all(dials)).every((answer) => answer === null));
 });
 
+const rule = {
+  route: "shop/cart",
+  backend: "shop/cart:80",
+  workloadVersion: "v1",
+  statusClasses: [0, 1, 0, 0, 0, 0],
+  latencyBuckets: Array.from({ length: 15 }, () => 0),
+  latencySumSeconds: 0,
+  mirrored: 0,
+  mirrorsDropped: 0,
+};
+
 test("C13 statistics are sent while streaming, otherwise the caller keeps them", async (t) => {
   const { port, server } = await startFixture(t, new Mesh());
   const { client } = startAgent(t, [port]);
-  const rule = {
-    route: "shop/cart",
-    backend: "shop/cart:80",
-    workloadVersion: "v1",
-    statusClasses: [0, 1, 0, 0, 0, 0],
-    latencyBuckets: Array.from({ length: 15 }, () => 0),
-    latencySumSeconds: 0,
-    mirrored: 0,
-    mirrorsDropped: 0,
-  };
-  t.false(client.sendStats([{ ...rule, rule: 0 }]));
+  const takeNothing = (): never => t.fail("nothing can be sent, and nothing may be taken");
+  t.false(client.sendStats(takeNothing));
   client.start();
-  t.false(client.sendStats([{ ...rule, rule: 0 }]));
+  t.false(client.sendStats(takeNothing));
   await client.ready;
-  t.true(client.sendStats(Array.from({ length: 2500 }, (_, index) => ({ ...rule, rule: index }))));
+  t.true(client.sendStats(() => Array.from({ length: 2500 }, (_, index) => ({ ...rule, rule: index }))));
   await until(() => server.stats().length === 2500, "the report");
   client.stop();
-  t.false(client.sendStats([{ ...rule, rule: 0 }]));
+  t.false(client.sendStats(takeNothing));
+});
+
+test("C13 statistics that a slow control plane does not take are taken with the next report, none is lost", async (t) => {
+  const controlPlane = await startControlPlane(t);
+  const { client } = startAgent(t, [controlPlane.port]);
+  client.start();
+  const stream = await controlPlane.stream();
+  await stream.hello();
+  stream.respond({});
+  await stream.message();
+  stream.stopReading();
+  let counted = 0;
+  let reported = 0;
+  let refused = 0;
+  const take = (): RuleStats[] => {
+    const news = counted - reported;
+    reported = counted;
+    // Wide, so that the stream's window is full soon.
+    return Array.from({ length: 500 }, (_, index) => ({ ...rule, rule: index, mirrored: index === 0 ? news : 0 }));
+  };
+  await until(() => {
+    counted++;
+    const before = reported;
+    if (client.sendStats(take)) return false;
+    t.is(reported, before);
+    return ++refused > 3;
+  }, "a full stream");
+  stream.readOn();
+  await until(() => client.sendStats(take), "room");
+  let received = 0;
+  while (received < counted) received += (await stream.message()).stats!.rules[0]!.mirrored;
+  t.is(received, counted);
 });
 
 test("C14 names beyond the limit are not subscribed and answered null at once", async (t) => {

@@ -19,6 +19,15 @@ export class ScriptedStream {
     call.on("end", () => call.end());
   }
 
+  /** Takes nothing more from the agent, until it is told otherwise. */
+  stopReading(): void {
+    this.#call.pause();
+  }
+
+  readOn(): void {
+    this.#call.resume();
+  }
+
   get unread(): number {
     return this.#messages.length;
   }
