@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { ClusterClient } from "../cluster/client.ts";
 import { assertOutput, type ClusterFlags, withClusterOptions } from "../cluster/kube-config.ts";
-import { loadCluster } from "../cluster/load-cluster.ts";
+import { type ListedObject, loadCluster } from "../cluster/load-cluster.ts";
 import { loadFolder } from "../folder/load-folder.ts";
 import { isAbout, type Finding } from "../lint/finding.ts";
 import { lint } from "../lint/lint.ts";
@@ -59,10 +59,32 @@ async function lintFolder(folder: string, flags: Flags): Promise<readonly Findin
 }
 
 async function lintCluster(flags: Flags): Promise<readonly Finding[]> {
-  const { state, problems } = await loadCluster(await ClusterClient.open(flags));
+  const { state, problems, objects } = await loadCluster(await ClusterClient.open(flags));
   // Whether a route is shadowed or attached depends on other namespaces: all are read, some are shown.
-  const findings = lint(state, problems);
+  const findings = lint(state, problems, parameterErrors(objects.get("Gateway") ?? []));
   return flags.namespace === undefined ? findings : findings.filter(isAbout(flags.namespace));
+}
+
+interface GatewayStatus {
+  readonly conditions?: readonly {
+    readonly type: string;
+    readonly reason: string;
+    readonly message: string;
+    readonly observedGeneration?: number;
+  }[];
+}
+
+/** As the control plane said it of the Gateway as it is: parameters are in ConfigMaps, which it reads. */
+function parameterErrors(gateways: readonly ListedObject[]): ReadonlyMap<string, string> {
+  return new Map(
+    gateways.flatMap(({ metadata: { namespace = "", name, generation }, status }) => {
+      const found = (status as GatewayStatus | undefined)?.conditions?.find(
+        ({ type, reason, observedGeneration }) =>
+          type === "Accepted" && reason === "InvalidParameters" && observedGeneration === generation,
+      );
+      return found === undefined ? [] : [[`${namespace}/${name}`, found.message] as const];
+    }),
+  );
 }
 
 function printFinding({ severity, where, what, advice }: Finding): string {

@@ -5,9 +5,16 @@ import type { Translation } from "../../control-plane/translate/translation.ts";
 
 export const controllerName = "heddle.dev/gateway-controller";
 
-/** Translates as if every Gateway had its agent already. */
-export function translateState(state: ClusterState): Translation {
-  return new Translator().translate(state, { controllerName, programmedGateways: new Set(state.gateways.keys()) });
+/**
+ * Translates as if every Gateway had its agent already. `gatewayParameterErrors`: by "namespace/name", what is wrong with
+ * the parameters of a Gateway, which are in ConfigMaps and not in a ClusterState.
+ */
+export function translateState(
+  state: ClusterState,
+  gatewayParameterErrors: ReadonlyMap<string, string> = new Map(),
+): Translation {
+  const programmedGateways = new Set(state.gateways.keys());
+  return new Translator().translate(state, { controllerName, programmedGateways, gatewayParameterErrors });
 }
 
 /** Gateways whose class is ours, by "namespace/name". */

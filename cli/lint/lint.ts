@@ -9,11 +9,18 @@ import { findWeightFindings } from "./weights.ts";
 
 const order = { error: 0, warning: 1, info: 2 } as const;
 
-/** `state` is null when a file is broken: then the files' problems are all that can be said. */
-export function lint(state: ClusterState | null, problems: readonly Problem[]): readonly Finding[] {
+/**
+ * `state` is null when a file is broken: then the files' problems are all that can be said. `parameterErrors`: what the
+ * control plane found wrong with the parameters of Gateways, by "namespace/name".
+ */
+export function lint(
+  state: ClusterState | null,
+  problems: readonly Problem[],
+  parameterErrors?: ReadonlyMap<string, string>,
+): readonly Finding[] {
   const findings = problems.map(fromProblem);
   if (state !== null) {
-    const translation = translateState(state);
+    const translation = translateState(state, parameterErrors);
     findings.push(...findReferenceFindings(state, translation), ...findShadowedRules(state, translation));
     for (const route of state.httpRoutes.values()) {
       findings.push(...findWeightFindings(route));

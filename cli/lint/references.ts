@@ -31,10 +31,26 @@ function classFindings(state: ClusterState): readonly Finding[] {
     }));
 }
 
-/** Listeners that will not serve. The others of their Gateway go on, hence warnings. */
+const gatewayAdvice: Readonly<Record<string, string>> = {
+  InvalidParameters: "correct the ConfigMap that infrastructure.parametersRef names; docs/gateways.md lists its keys",
+  UnsupportedAddress: "remove the address",
+};
+
+/**
+ * Gateways as a whole, but for their listeners, which have lines of their own; and listeners that will not serve. What
+ * runs goes on, the other listeners too, hence warnings.
+ */
 function gatewayFindings({ statuses }: Translation): readonly Finding[] {
-  return [...statuses.gateways].flatMap(([key, { listeners }]) =>
-    listeners.flatMap(({ name, conditions }) =>
+  return [...statuses.gateways].flatMap(([key, { conditions, listeners }]) => [
+    ...conditions
+      .filter(({ type, status, reason }) => type === "Accepted" && status !== "True" && reason !== "ListenersNotValid")
+      .map(({ status, reason, message }) => ({
+        severity: "warning" as const,
+        where: `Gateway ${key}`,
+        what: `Accepted=${status}, ${reason}: ${message}`,
+        advice: gatewayAdvice[reason] ?? "",
+      })),
+    ...listeners.flatMap(({ name, conditions }) =>
       conditions
         .filter(({ type, status }) => (type === "Accepted" || type === "ResolvedRefs") && status !== "True")
         .map(({ type, status, reason, message }) => ({
@@ -44,7 +60,7 @@ function gatewayFindings({ statuses }: Translation): readonly Finding[] {
           advice: reason === "UnsupportedProtocol" ? "HTTP is what is served so far; remove the listener" : "",
         })),
     ),
-  );
+  ]);
 }
 
 function parentFindings(

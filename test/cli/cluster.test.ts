@@ -179,6 +179,48 @@ test.serial("lint reads every page of every list, and -n chooses what is shown",
   t.true(api.requests.includes(`${gateway}/httproutes?limit=500&continue=2`));
 });
 
+test.serial(
+  "lint says what the control plane found wrong with a Gateway's parameters, of the Gateway as it is",
+  async (t) => {
+    const gatewayOf = (name: string, kind: string, observedGeneration: number) => ({
+      metadata: { name, namespace: "shop", generation: 3 },
+      spec: {
+        gatewayClassName: "heddle",
+        infrastructure: { parametersRef: { group: "", kind, name: "tuned" } },
+        listeners: [{ name: "http", protocol: "HTTP", port: 80 }],
+      },
+      status: {
+        conditions: [
+          {
+            type: "Accepted",
+            status: "False",
+            reason: "InvalidParameters",
+            message: "replicas is bad",
+            observedGeneration,
+          },
+        ],
+      },
+    });
+    const ours = { metadata: { name: "heddle" }, spec: { controllerName: "heddle.dev/gateway-controller" } };
+    const gateways = [
+      gatewayOf("bad", "ConfigMap", 3),
+      gatewayOf("mended", "ConfigMap", 2),
+      gatewayOf("odd", "Secret", 2),
+    ];
+    const api = await startKubernetesApi(t, {
+      objects: { ...empty, [`${gateway}/gatewayclasses`]: [ours], [`${gateway}/gateways`]: gateways },
+    });
+    const { code, stdout } = await run(api, "lint", "-n", "shop");
+    t.is(code, 1);
+    t.regex(stdout, /warning: Gateway shop\/bad: Accepted=False, InvalidParameters: replicas is bad\n {2}-> /);
+    t.regex(
+      stdout,
+      /warning: Gateway shop\/odd: .*InvalidParameters: infrastructure\.parametersRef must name a ConfigMap/,
+    );
+    t.notRegex(stdout, /mended/);
+  },
+);
+
 test.serial("without ReferenceGrants explain says so and explains", async (t) => {
   const { [`${gateway}/referencegrants`]: _grants, ...objects } = await objectsIn("manifests/samples/task-api/canary");
   const api = await startKubernetesApi(t, { objects: { ...objects, [replicas]: [] } });
