@@ -34,6 +34,7 @@ import type { ProcessMetrics } from "./telemetry/process-metrics.ts";
 import { watchProcess } from "./telemetry/process-metrics.ts";
 import { TraceDecider } from "./telemetry/trace-context.ts";
 import { Tracing } from "./telemetry/tracing.ts";
+import { WallClock } from "./telemetry/wall-clock.ts";
 import { Deadlines } from "./transport/deadlines.ts";
 import { ClusterManager } from "./upstream/cluster-manager.ts";
 import { defaultPoolOptions } from "./upstream/connection-pool.ts";
@@ -89,6 +90,7 @@ export class Agent {
     const tracing = this.#makeTracing();
     this.#context = {
       now,
+      wallClock: new WallClock(Date.now, performance.timeOrigin),
       random: Math.random,
       store: this.#store,
       clusters: new ClusterManager({

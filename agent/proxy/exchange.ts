@@ -142,6 +142,7 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
     this.endpoint = endpoint;
     endpoint.activeRequests++;
     clusterState.replayCredit = creditAfter(clusterState.replayCredit, this.replays.length > 0);
+    if (exclude === null && this.trace?.sampled === true) this.dispatchedMs = this.context.now();
     this.#phase = "dispatching";
     if (isWebSocketHandshake(this.downstream.head)) return this.#carryUpgrade(endpoint);
     this.#body = bytes;
@@ -273,7 +274,7 @@ export class Exchange extends RequestFacts implements UpstreamHandler, UpgradeOw
     const { bytes } = this.#held;
     this.#upstream = null;
     const failed = this.endpoint;
-    this.replays = [{ timeMs: performance.timeOrigin + this.context.now(), reason, endpoint: failed?.key ?? "" }];
+    this.replays = [{ timeMs: this.context.now(), reason, endpoint: failed?.key ?? "" }];
     this.context.metrics.replays.with(reason).value++;
     if (failed !== null) failed.activeRequests--;
     this.endpoint = null;

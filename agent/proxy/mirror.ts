@@ -105,7 +105,7 @@ export class MirrorCopy implements UpstreamHandler, Deadlined {
     const { context } = exchange;
     this.#context = context;
     this.#cluster = cluster;
-    this.described = exchange.trace?.sampled === true ? describeExchange(exchange, 0, "", "client") : null;
+    this.described = exchange.trace?.sampled === true ? describeExchange(exchange, context.now(), "", "client") : null;
     this.primarySpanId = exchange.upstreamSpanId;
     this.rule = rule;
     this.mirror = mirror;

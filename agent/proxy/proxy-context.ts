@@ -4,12 +4,15 @@ import type { AccessLog } from "../telemetry/access-log.ts";
 import type { AgentMetrics } from "../telemetry/agent-metrics.ts";
 import type { TraceDecider } from "../telemetry/trace-context.ts";
 import type { Tracing } from "../telemetry/tracing.ts";
+import type { WallClock } from "../telemetry/wall-clock.ts";
 import type { Deadlines } from "../transport/deadlines.ts";
 import type { ClusterManager } from "../upstream/cluster-manager.ts";
 
 export interface ProxyContext {
   /** Monotonic milliseconds. */
   readonly now: () => number;
+  /** Epoch time of what `now` measured. */
+  readonly wallClock: WallClock;
   /** In [0, 1). */
   readonly random: () => number;
   readonly store: SnapshotStore;

@@ -9,6 +9,8 @@ const noReplays: readonly Replay[] = [];
 
 export class RequestFacts {
   startedMs = 0;
+  /** When an endpoint had first been chosen; of sampled requests only. */
+  dispatchedMs = 0;
   /** 0 until the head of a response has come. */
   firstResponseMs = 0;
   generation = "";
@@ -23,7 +25,7 @@ export class RequestFacts {
   /** 0 until a response head, real or local, is out. */
   statusCode = 0;
   localReason: LocalReplyReason | "" = "";
-  /** At most one. */
+  /** At most one; its time is the monotonic clock's. */
   replays: readonly Replay[] = noReplays;
   /** Of the span whose child the endpoint's will be; "" when tracing is off. */
   upstreamSpanId = "";

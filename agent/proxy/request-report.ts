@@ -47,6 +47,7 @@ function recordSpans(exchange: Exchange, endedMs: number, error: string): void {
     spanOf({
       ...first,
       kind: "client",
+      startTimeMs: first.startTimeMs + exchange.dispatchedMs - exchange.startedMs,
       spanId: exchange.upstreamSpanId,
       parentSpanId: trace.spanId,
       peerAddress: exchange.endpoint.address,
@@ -55,23 +56,24 @@ function recordSpans(exchange: Exchange, endedMs: number, error: string): void {
   );
 }
 
-/** The request as spans tell it, from one side; null when it has no trace. */
+/** The request as spans tell it, from one side, at `endedMs`, which is now; null when it has no trace. */
 export function describeExchange(
   exchange: Exchange,
   endedMs: number,
   error: string,
   kind: "server" | "client",
 ): FinishedRequest | null {
-  const { trace, downstream, endpoint, rule, backend, cluster } = exchange;
+  const { trace, downstream, endpoint, rule, backend, cluster, context, replays } = exchange;
   if (trace === null) return null;
   const { head } = downstream;
+  const offsetMs = context.wallClock.offsetMs(endedMs);
   return {
     kind,
     trace,
     spanId: trace.spanId,
     parentSpanId: trace.parentSpanId,
-    startTimeMs: performance.timeOrigin + exchange.startedMs,
-    endTimeMs: performance.timeOrigin + endedMs,
+    startTimeMs: offsetMs + exchange.startedMs,
+    endTimeMs: offsetMs + endedMs,
     method: head.method,
     scheme: "http",
     host: head.host,
@@ -92,7 +94,8 @@ export function describeExchange(
     workloadVersion: endpoint?.workloadVersion ?? "",
     mirror: false,
     generation: exchange.generation,
-    replays: exchange.replays,
+    replays:
+      replays.length === 0 ? replays : replays.map((replay) => ({ ...replay, timeMs: offsetMs + replay.timeMs })),
     links: [],
   };
 }
@@ -106,7 +109,7 @@ function logExchange(exchange: Exchange, endedMs: number, error: string): void {
   const { downstream, endpoint, trace, context } = exchange;
   const { head } = downstream;
   context.accessLog?.record({
-    startTimeMs: performance.timeOrigin + exchange.startedMs,
+    startTimeMs: context.wallClock.offsetMs(endedMs) + exchange.startedMs,
     durationMs: endedMs - exchange.startedMs,
     upstreamMs: exchange.firstResponseMs === 0 ? -1 : exchange.firstResponseMs - exchange.startedMs,
     listener: exchange.direction.name,
@@ -145,13 +148,14 @@ export function reportMirror(context: ProxyContext, copy: MirrorCopy, dropReason
   }
   const { described } = copy;
   if (described === null || context.tracing === null) return;
+  const offsetMs = context.wallClock.offsetMs(endedMs);
   context.tracing.record(
     spanOf({
       ...described,
       spanId: copy.spanId,
       parentSpanId: copy.primarySpanId,
-      startTimeMs: performance.timeOrigin + copy.startedMs,
-      endTimeMs: performance.timeOrigin + endedMs,
+      startTimeMs: offsetMs + copy.startedMs,
+      endTimeMs: offsetMs + endedMs,
       peerAddress: copy.endpoint.address,
       peerPort: copy.endpoint.port,
       statusCode: copy.statusCode,

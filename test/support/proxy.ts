@@ -7,6 +7,7 @@ import { SplitRegistry } from "../../agent/routing/split-registry.ts";
 import { compile } from "../../agent/snapshot/compile.ts";
 import { SnapshotStore } from "../../agent/snapshot/store.ts";
 import { AgentMetrics } from "../../agent/telemetry/agent-metrics.ts";
+import { WallClock } from "../../agent/telemetry/wall-clock.ts";
 import { Deadlines } from "../../agent/transport/deadlines.ts";
 import { ClusterManager } from "../../agent/upstream/cluster-manager.ts";
 import type { PoolOptions } from "../../agent/upstream/connection-pool.ts";
@@ -46,6 +47,7 @@ export async function startProxy(description: SetDescription, options: TestProxy
   const splits = new SplitRegistry(Math.random);
   const context: ProxyContext = {
     now,
+    wallClock: new WallClock(Date.now, performance.timeOrigin),
     random: Math.random,
     store,
     clusters,

@@ -12,6 +12,7 @@ import { compile } from "../../agent/snapshot/compile.ts";
 import type { CompiledFrontend } from "../../agent/snapshot/compiled.ts";
 import { SnapshotStore } from "../../agent/snapshot/store.ts";
 import { AgentMetrics } from "../../agent/telemetry/agent-metrics.ts";
+import { WallClock } from "../../agent/telemetry/wall-clock.ts";
 import { Deadlines } from "../../agent/transport/deadlines.ts";
 import { ClusterManager } from "../../agent/upstream/cluster-manager.ts";
 import { defaultPoolOptions } from "../../agent/upstream/connection-pool.ts";
@@ -83,6 +84,7 @@ export async function sidecarFor(
   const splits = new SplitRegistry(Math.random);
   const context: ProxyContext = {
     now,
+    wallClock: new WallClock(Date.now, performance.timeOrigin),
     random: Math.random,
     store,
     clusters,
