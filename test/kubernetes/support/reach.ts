@@ -6,6 +6,12 @@ import { kubectl } from "./kubectl.ts";
 import { waitFor } from "./wait-for.ts";
 
 const connectDeadlineMs = 1000;
+/**
+ * Ports to probe from: below those that the kernel takes by itself. A connection to a ClusterIP that kube-proxy does not
+ * know yet is remembered as it was for two minutes, and a later one from the same port goes nowhere (EHOSTUNREACH).
+ */
+const firstProbePort = 10_000;
+const probePorts = 20_000;
 const openDeadlineMs = 30_000;
 
 export interface Address {
@@ -71,7 +77,8 @@ function routesToClusterAddresses(): Promise<boolean> {
 
 function accepts({ host, port }: Address): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port });
+    const localPort = firstProbePort + Math.floor(Math.random() * probePorts);
+    const socket = connect({ host, port, localPort });
     const settle = (value: boolean): void => {
       socket.destroy();
       resolve(value);
