@@ -1,6 +1,6 @@
 // Which tests run: everything that needs only Node; with HEDDLE_SOAK=1 the long counts alone; with HEDDLE_CLUSTER_TESTS
 // those of the cluster in KUBECONFIG: "shared" those that may run beside each other, "alone" those that measure, fill the
-// cluster or take the control plane away, "1" whatever is named.
+// cluster or take the control plane away, "last" the one that takes Heddle away, "1" whatever is named.
 const soak = process.env.HEDDLE_SOAK === "1";
 const cluster = process.env.HEDDLE_CLUSTER_TESTS;
 
@@ -12,12 +12,16 @@ const alone = [
   "pain-23-*",
   "pain-protocols",
   "pain-rollouts",
+  "readme",
   "seed-recipe-mirror",
 ].map((name) => `test/kubernetes/${name}.test.ts`);
 
+const last = "test/kubernetes/uninstall.test.ts";
+
 const files = {
-  shared: ["test/kubernetes/*.test.ts", ...alone.map((file) => `!${file}`)],
+  shared: ["test/kubernetes/*.test.ts", ...[...alone, last].map((file) => `!${file}`)],
   alone,
+  last: [last],
   1: ["test/kubernetes/*.test.ts"],
 };
 

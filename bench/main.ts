@@ -16,7 +16,7 @@ import { upload } from "./cases/upload.ts";
 import { verdict, type CaseReport } from "./harness/figure.ts";
 import { describeMachine } from "./harness/machine.ts";
 import { accepts, findProgram, LOAD_CORE, PROXY_CORE, startPinned, waitUntil } from "./harness/managed-process.ts";
-import { freePorts } from "./harness/ports.ts";
+import { freePorts } from "../cli/up/workload/free-port.ts";
 import { renderTable } from "./harness/table.ts";
 import { startOrigin } from "./load/origin.ts";
 import { readCommandLine, USAGE, type BenchOptions } from "./options.ts";

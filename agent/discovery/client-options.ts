@@ -64,7 +64,8 @@ export const defaultClientLimits: DiscoveryClientLimits = {
   initialConnectTimeoutMs: 500,
   firstResponseTimeoutMs: 10_000,
   initialBackoffMs: 100,
-  maxBackoffMs: 1000,
+  // So that agents are in step again within a second of the control plane's return.
+  maxBackoffMs: 800,
   finalBackoffMs: 60_000,
 };
 

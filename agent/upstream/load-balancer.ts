@@ -2,8 +2,8 @@
 import type { ClusterState, EndpointState } from "./cluster-manager.ts";
 
 /**
- * The less loaded of two endpoints drawn at random, among those not ejected; null when the cluster has none.
- * `exclude` is left out while there is any other: a replay goes elsewhere if it can.
+ * The less loaded of two endpoints drawn at random, among those not ejected; null when the cluster has none. With
+ * `exclude`, which a replay has: elsewhere, and where connections stand, if it can, since there is no third attempt.
  */
 export function pickEndpoint(
   cluster: ClusterState,
@@ -17,6 +17,7 @@ export function pickEndpoint(
   const second = drawOther(all, first, random);
   if (isUsable(first, nowMs, exclude) && isUsable(second, nowMs, exclude)) return lessLoaded(first, second);
   let usable = all.filter((endpoint) => isUsable(endpoint, nowMs, exclude));
+  if (usable.length === 0) usable = all.filter((endpoint) => endpoint !== exclude && endpoint.ejectedUntilMs <= nowMs);
   if (usable.length === 0) usable = all.filter((endpoint) => endpoint !== exclude);
   if (usable.length === 1) return usable[0] ?? null;
   const one = draw(usable, random);
@@ -24,7 +25,8 @@ export function pickEndpoint(
 }
 
 function isUsable(endpoint: EndpointState, nowMs: number, exclude: EndpointState | null): boolean {
-  return endpoint !== exclude && endpoint.ejectedUntilMs <= nowMs;
+  if (exclude === null) return endpoint.ejectedUntilMs <= nowMs;
+  return endpoint !== exclude && endpoint.ejections === 0;
 }
 
 function draw(endpoints: readonly EndpointState[], random: () => number): EndpointState {

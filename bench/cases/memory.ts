@@ -6,7 +6,7 @@ import { fillCompileCache, startAgent } from "../heddle/agent.ts";
 import { startControlPlane } from "../heddle/control-plane.ts";
 import { writeGatewayObjects } from "../heddle/gateway-objects.ts";
 import { figure, type CaseReport, type Row } from "../harness/figure.ts";
-import { freePorts } from "../harness/ports.ts";
+import { freePorts } from "../../cli/up/workload/free-port.ts";
 import { residentMegabytes } from "../harness/process-usage.ts";
 import { median } from "../harness/statistics.ts";
 import { closedLoop } from "../load/wrk.ts";

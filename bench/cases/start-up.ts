@@ -5,7 +5,7 @@ import { fillCompileCache, startAgent } from "../heddle/agent.ts";
 import { startControlPlane } from "../heddle/control-plane.ts";
 import { writeGatewayObjects } from "../heddle/gateway-objects.ts";
 import { figure, type CaseReport } from "../harness/figure.ts";
-import { freePorts } from "../harness/ports.ts";
+import { freePorts } from "../../cli/up/workload/free-port.ts";
 import type { BenchCase, BenchContext } from "./context.ts";
 
 const MINIMUM_RUNS = 5;

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { agentPeer } from "../heddle/agent.ts";
 import { figure, type CaseReport } from "../harness/figure.ts";
 import { accepts, LOAD_CORE, runPinned, startPinned, waitUntil } from "../harness/managed-process.ts";
-import { freePorts } from "../harness/ports.ts";
+import { freePorts } from "../../cli/up/workload/free-port.ts";
 import { residentMegabytes } from "../harness/process-usage.ts";
 import { median } from "../harness/statistics.ts";
 import type { RunningProxy, Scenario } from "../peers/peer.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { agentNodeArguments } from "../../agent/node-options.ts";
 import { accepts, PROXY_CORE, startPinned, waitUntil, type ManagedProcess } from "../harness/managed-process.ts";
-import { freePorts } from "../harness/ports.ts";
+import { freePorts } from "../../cli/up/workload/free-port.ts";
 import { TRACED_SHARE, type Peer, type RunningProxy, type Scenario } from "../peers/peer.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { GATEWAY, NAMESPACE, writeGatewayObjects } from "./gateway-objects.ts";

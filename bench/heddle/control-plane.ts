@@ -1,7 +1,7 @@
 // Heddle's control plane as the product starts it, serving a folder, on the core of the load generator.
 import { fileURLToPath } from "node:url";
 import { accepts, LOAD_CORE, startPinned, waitUntil, type ManagedProcess } from "../harness/managed-process.ts";
-import { freePorts } from "../harness/ports.ts";
+import { freePorts } from "../../cli/up/workload/free-port.ts";
 
 const MAIN = fileURLToPath(new URL("../../control-plane/main.ts", import.meta.url));
 

@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { accepts, LOAD_CORE, startPinned, waitUntil, type ManagedProcess } from "../harness/managed-process.ts";
-import { freePorts } from "../harness/ports.ts";
+import { freePorts } from "../../cli/up/workload/free-port.ts";
 
 const BODY_BYTES = 130;
 

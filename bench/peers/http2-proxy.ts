@@ -1,7 +1,7 @@
 // Starts http2-proxy on node:http with the same routes.
 import { fileURLToPath } from "node:url";
 import { accepts, PROXY_CORE, startPinned, waitUntil } from "../harness/managed-process.ts";
-import { freePorts } from "../harness/ports.ts";
+import { freePorts } from "../../cli/up/workload/free-port.ts";
 import type { Peer, RunningProxy, Scenario } from "./peer.ts";
 
 export const http2Proxy: Peer = {

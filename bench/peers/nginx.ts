@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { accepts, findProgram, PROXY_CORE, startPinned, waitUntil } from "../harness/managed-process.ts";
-import { freePorts } from "../harness/ports.ts";
+import { freePorts } from "../../cli/up/workload/free-port.ts";
 import { CANARY_PERCENT, type Peer, type RunningProxy, type Scenario } from "./peer.ts";
 
 export const nginx: Peer = {

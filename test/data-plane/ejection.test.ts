@@ -105,6 +105,21 @@ test("when all endpoints are left out, all are tried", async (t) => {
   for (let index = 0; index < 5; index++) t.is((await exchange(t, proxy.port, get)).body, "back");
 });
 
+test("a replay goes to an endpoint that stands, not to one that is tried again itself", async (t) => {
+  const clock = manualClock();
+  const origin = await startOrigin(t, () => ok("steady"));
+  const refused = [await refusedPort(t), await refusedPort(t)];
+  const proxy = await proxyFor(t, toEndpoints(...refused, origin.port), { now: clock.now, random: () => 0 });
+  t.is((await exchange(t, proxy.port, get)).status, 503, "nothing is known of the two yet");
+  t.is((await exchange(t, proxy.port, get)).body, "steady", "both are left out");
+  for (const ejectedMs of [1000, 2000, 4000]) {
+    clock.advance(ejectedMs);
+    const before = failedDials(proxy);
+    t.is((await exchange(t, proxy.port, get)).body, "steady");
+    t.is(failedDials(proxy), before + 1, "one of them was tried");
+  }
+});
+
 test("a connect that times out ejects too", async (t) => {
   const clock = manualClock();
   const origin = await startOrigin(t, () => ok("x"));

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { describeAgentConfig } from "../../agent/config.ts";
 import { FaultMesh } from "./fault-mesh.ts";
-import { fetchPage, freePorts, Program } from "../support/process.ts";
+import { freePorts } from "../../cli/up/workload/free-port.ts";
+import { fetchPage, Program } from "../support/process.ts";
 
 function run(t: ExecutionContext, path: string, environment: Readonly<Record<string, string>>): Program {
   const program = new Program(path, environment);

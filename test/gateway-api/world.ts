@@ -10,7 +10,7 @@ import type { ClusterState } from "../../control-plane/source/cluster-state.ts";
 import { FolderLoader } from "../../control-plane/source/folder-loader.ts";
 import { loadSchemas } from "../../control-plane/source/schemas.ts";
 import { formatProblem, type Source, type StateListener } from "../../control-plane/source/source.ts";
-import { freePorts } from "../support/process.ts";
+import { freePorts } from "../../cli/up/workload/free-port.ts";
 import { exchange, type RawResponse } from "../support/raw-client.ts";
 import { ok, type Origin, startOrigin } from "../support/raw-server.ts";
 import type { Test } from "../support/test-context.ts";

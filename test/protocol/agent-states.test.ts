@@ -160,8 +160,8 @@ test("C5 C6 a broken stream changes nothing; the agent comes back with what it h
   await first.message();
   const held = client.resources;
   first.end(status.UNAVAILABLE);
-  // random() is 0.5: half of 100 three times, of 200, 400, 800, 1000.
-  for (const delayMs of [50, 50, 50, 100, 200, 400, 500, 500]) {
+  // random() is 0.5: half of 100 three times, of 200, 400, and 800 from then on.
+  for (const delayMs of [50, 50, 50, 100, 200, 400, 400, 400]) {
     await untilWaiting(agent);
     t.is(client.resources, held);
     clock.advance(delayMs - 1);

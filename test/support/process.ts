@@ -2,9 +2,8 @@
 // its own pid. Owns the child and what it printed; what the program is for is the caller's.
 import { type ChildProcess, fork } from "node:child_process";
 import { get } from "node:http";
-import { createServer, type AddressInfo, type Server } from "node:net";
+import type { Server } from "node:net";
 import { fileURLToPath } from "node:url";
-import { until } from "./until.ts";
 
 export interface Exit {
   /** Null when a signal ended it. */
@@ -126,22 +125,4 @@ export async function untilPage(
     if (performance.now() > lateMs) throw new Error(`${path} stayed, for ${deadlineMs} ms:\n${answer.body}`);
     await pause();
   }
-}
-
-/** Ports that are free now, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  let listening = 0;
-  for (const server of servers) server.listen(0, "127.0.0.1", () => listening++);
-  await until(() => listening === count);
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise((resolve) => {
-          server.close(resolve);
-        }),
-    ),
-  );
-  return ports;
 }

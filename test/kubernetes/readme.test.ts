@@ -1,0 +1,42 @@
+// README's part about Kubernetes, pasted as it stands, without the installation above it: it prints what it says. Its
+// namespace is the reader's, task-api, which nobody may have yet; its local ports are free ones.
+import test from "ava";
+import { freePort } from "../../cli/up/workload/free-port.ts";
+import { blocksOf, read, root } from "../docs/pages.ts";
+import { kubectl, shell, tryKubectl } from "./support/kubectl.ts";
+
+const namespace = "task-api";
+const [, section = ""] = /^## On Kubernetes$([^]*?)^## /m.exec(read("README.md")) ?? [];
+const [install, canary, printed, traces, commands] = blocksOf(section).map(({ lines }) => lines.join("\n"));
+const pasteDeadlineMs = 180_000;
+let isOurs = false;
+
+test.before("namespace", async () => {
+  const { code } = await tryKubectl(["get", "namespace", namespace]);
+  if (code === 0) throw new Error(`namespace ${namespace} exists: README's lines would change what is in it`);
+  isOurs = true;
+});
+test.after.always("delete namespace", async () => {
+  if (isOurs) await tryKubectl(["delete", "namespace", namespace, "--wait=false"]);
+});
+
+test.serial("the canary's hundred requests, and its traces", async (t) => {
+  t.regex(install ?? "", /kubectl apply -k manifests\/install/, "what is left out");
+  const [gatewayPort, jaegerPort] = [await freePort(), await freePort()];
+  const lines = `${canary}\necho traces:\n${traces}`
+    .replaceAll("8080", String(gatewayPort))
+    .replaceAll("16686", String(jaegerPort));
+  // The port-forwards end with the reader's shell.
+  const output = await shell(`cd ${JSON.stringify(root)}\ntrap 'kill $(jobs -p)' EXIT\n${lines}`, {
+    deadlineMs: pasteDeadlineMs,
+  });
+  t.true(output.includes(`\n${printed}\n`), output);
+  t.regex(output, /traces:\n(Forwarding .*\n|Handling .*\n)*5\n/);
+});
+
+test.serial("check, get and compare", async (t) => {
+  const output = await shell(`cd ${JSON.stringify(root)}\nset -e\n${commands}`, { deadlineMs: pasteDeadlineMs });
+  t.log(output);
+  t.regex(output, /^task-api-canary .*/m);
+  await t.notThrowsAsync(kubectl(["-n", namespace, "get", "httproute", "task-api-canary"]));
+});
