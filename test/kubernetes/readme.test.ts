@@ -3,7 +3,8 @@
 import test from "ava";
 import { freePort } from "../../cli/up/workload/free-port.ts";
 import { blocksOf, read, root } from "../docs/pages.ts";
-import { kubectl, shell, tryKubectl } from "./support/kubectl.ts";
+import { kubectl, kubectlJson, shell, tryKubectl } from "./support/kubectl.ts";
+import { waitFor } from "./support/wait-for.ts";
 
 const namespace = "task-api";
 const [, section = ""] = /^## On Kubernetes$([^]*?)^## /m.exec(read("README.md")) ?? [];
@@ -11,10 +12,19 @@ const [install, canary, printed, traces, commands] = blocksOf(section).map(({ li
 const pasteDeadlineMs = 180_000;
 let isOurs = false;
 
+interface Namespaces {
+  readonly items: readonly { readonly status: { readonly phase: string } }[];
+}
+
 test.before("namespace", async () => {
   const { code } = await tryKubectl(["get", "namespace", namespace]);
   if (code === 0) throw new Error(`namespace ${namespace} exists: README's lines would change what is in it`);
   isOurs = true;
+  // heddle check looks at the whole cluster, and a Gateway on its way out is not programmed.
+  await waitFor("no namespace is being deleted", async () => {
+    const { items } = await kubectlJson<Namespaces>("get", "namespaces");
+    return items.every(({ status }) => status.phase !== "Terminating");
+  });
 });
 test.after.always("delete namespace", async () => {
   if (isOurs) await tryKubectl(["delete", "namespace", namespace, "--wait=false"]);
