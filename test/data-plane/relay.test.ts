@@ -127,6 +127,7 @@ for (const slow of ["client", "server"] as const) {
 }
 
 const onLinux = process.platform === "linux" ? test : test.skip;
+if (onLinux === test.skip) console.log("skipped: the test of keepalive reads /proc");
 
 onLinux("both peers are probed when they say nothing: one that is gone without a word is noticed", async (t) => {
   const accepted = Promise.withResolvers<net.Socket>();
