@@ -25,14 +25,14 @@ function live(version: number, fingerprint: string, isBeingDeleted = false): Own
 test("what was never applied, or applied differently, is unsettled", (t) => {
   const applied = new AppliedObjects(new ManualClock());
   t.is(applied.state(service, live(5, "a")), "unsettled");
-  applied.put(service, 5n);
+  applied.put(service, live(5, "after"));
   t.is(applied.state({ ...service, spec: { type: "NodePort" } }, live(5, "a")), "unsettled");
   t.true(applied.has(service));
 });
 
 test("settled from the moment that the watch shows what was applied, until somebody edits", (t) => {
   const applied = new AppliedObjects(new ManualClock());
-  applied.put(service, 5n);
+  applied.put(service, live(5, "after"));
   t.is(applied.state(service, undefined), "unconfirmed");
   t.is(applied.state(service, live(4, "before")), "unconfirmed");
   t.is(applied.state(service, live(5, "after")), "settled");
@@ -40,14 +40,20 @@ test("settled from the moment that the watch shows what was applied, until someb
   t.is(applied.state(service, live(10, "edited")), "unsettled");
 });
 
+test("an edit that comes before the watch has shown the apply is an edit", (t) => {
+  const applied = new AppliedObjects(new ManualClock());
+  applied.put(service, live(5, "after"));
+  t.is(applied.state(service, live(6, "edited")), "unsettled");
+});
+
 test("gone or going is unsettled once it was there; never seen is after 10 s", (t) => {
   const clock = new ManualClock();
   const applied = new AppliedObjects(clock);
-  applied.put(service, 5n);
+  applied.put(service, live(5, "after"));
   t.is(applied.state(service, live(5, "after")), "settled");
   t.is(applied.state(service, live(6, "after", true)), "unsettled");
   t.is(applied.state(service, undefined), "unsettled");
-  applied.put(service, 7n);
+  applied.put(service, live(7, "after"));
   clock.advance(9999);
   t.is(applied.state(service, undefined), "unconfirmed");
   clock.advance(1);
@@ -62,8 +68,8 @@ test("nothing is kept of a Gateway that is gone", (t) => {
     ];
     return { ...service, metadata: { ...metadata, name: `${name}-heddle`, ownerReferences } };
   };
-  applied.put(owned("edge"), 5n);
-  applied.put(owned("inner"), 5n);
+  applied.put(owned("edge"), live(5, "after"));
+  applied.put(owned("inner"), live(5, "after"));
   applied.deleteAll("shop/edge");
   t.false(applied.has(owned("edge")));
   t.true(applied.has(owned("inner")));
@@ -71,6 +77,6 @@ test("nothing is kept of a Gateway that is gone", (t) => {
 
 test("versions are compared as numbers", (t) => {
   const applied = new AppliedObjects(new ManualClock());
-  applied.put(service, 1000n);
+  applied.put(service, live(1000, "after"));
   t.is(applied.state(service, live(999, "before")), "unconfirmed");
 });

@@ -1,7 +1,8 @@
 // What was applied last, so that only differences are applied again: a difference of what we want, or one that somebody
-// else made. An object's state right after our apply is the measure; it is known once the watch has come that far.
+// else made. The object that the API server answered our apply with is the measure: what the watch shows first may have
+// been edited already.
 //
-//   applied    -> confirmed   the watch shows the version of the apply, or a later one: its fingerprint is the measure
+//   applied    -> confirmed   the watch shows the version of the apply, or a later one
 //   applied    -> unsettled   it does not for 10 s: it may have been deleted at once
 //   confirmed  -> unsettled   another fingerprint, gone, or going
 import type { Clock } from "../discovery/clock.ts";
@@ -13,9 +14,9 @@ interface Applied {
   readonly gateway: string;
   readonly desired: string;
   readonly version: bigint;
+  readonly fingerprint: string;
   readonly atMs: number;
-  /** Null until confirmed. */
-  fingerprint: string | null;
+  isConfirmed: boolean;
 }
 
 const confirmTimeoutMs = 10_000;
@@ -29,14 +30,16 @@ export class AppliedObjects {
     this.#clock = clock;
   }
 
-  put(object: ManagedObject, version: bigint): void {
+  /** Version and fingerprint are those of the API server's answer to the apply. */
+  put(object: ManagedObject, { version, fingerprint }: Pick<OwnedObject, "version" | "fingerprint">): void {
     const { namespace, ownerReferences } = object.metadata;
     this.#applied.set(managedKey(object), {
       gateway: `${namespace}/${ownerReferences[0]?.name}`,
       desired: fingerprintOf(object),
       version,
+      fingerprint,
       atMs: this.#clock.monotonicMs(),
-      fingerprint: null,
+      isConfirmed: false,
     });
   }
 
@@ -58,11 +61,11 @@ export class AppliedObjects {
   state(object: ManagedObject, live: OwnedObject | undefined): "settled" | "unconfirmed" | "unsettled" {
     const applied = this.#applied.get(managedKey(object));
     if (applied?.desired !== fingerprintOf(object)) return "unsettled";
-    if (applied.fingerprint === null) {
+    if (!applied.isConfirmed) {
       if (live === undefined || live.version < applied.version) {
         return this.#clock.monotonicMs() - applied.atMs < confirmTimeoutMs ? "unconfirmed" : "unsettled";
       }
-      applied.fingerprint = live.fingerprint;
+      applied.isConfirmed = true;
     }
     return live?.fingerprint === applied.fingerprint && !live.isBeingDeleted ? "settled" : "unsettled";
   }

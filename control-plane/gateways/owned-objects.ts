@@ -1,6 +1,12 @@
 // The objects that gateways are made of, as the API server has them: watched by label, remembered as little as
 // reconciling needs; written by server-side apply. Knows nothing of what they should be.
-import { type KubeConfig, type KubernetesObject, KubernetesObjectApi, PatchStrategy } from "@kubernetes/client-node";
+import {
+  type KubeConfig,
+  type KubernetesObject,
+  KubernetesObjectApi,
+  PatchStrategy,
+  type ResponseContext,
+} from "@kubernetes/client-node";
 import { createHash } from "node:crypto";
 import { labels } from "../../proto/kubernetes.ts";
 import type { Clock } from "../discovery/clock.ts";
@@ -57,6 +63,13 @@ export interface OwnedObjectsOptions {
   readonly onSynced: () => void;
 }
 
+/** Answers as they came, with every field: as watches show them, so that fingerprints of both can be compared. */
+class PlainObjectApi extends KubernetesObjectApi {
+  protected override processResponse<T extends KubernetesObject>(response: ResponseContext): Promise<T> {
+    return super.processResponse<T>(response, "any");
+  }
+}
+
 export class OwnedObjects {
   readonly #options: OwnedObjectsOptions;
   readonly #api: KubernetesObjectApi;
@@ -66,7 +79,7 @@ export class OwnedObjects {
 
   constructor(options: OwnedObjectsOptions) {
     this.#options = options;
-    this.#api = KubernetesObjectApi.makeApiClient(options.kubeConfig);
+    this.#api = options.kubeConfig.makeApiClient(PlainObjectApi);
     this.#watches = new Map(
       (Object.keys(kinds) as readonly ManagedKind[]).map((kind) => [kind, this.#watch(kind)] as const),
     );
@@ -106,17 +119,16 @@ export class OwnedObjects {
   }
 
   /**
-   * Server-side apply; resolves with the version that the object has then. `over` is the object that may be changed;
+   * Server-side apply; resolves with the object as it is then. `over` is the object that may be changed;
    * without one it must not exist, or have none of our fields. Throws what the API server answers: 409 when it is another one by now.
    */
-  async apply(object: ManagedObject, over: OwnedObject | undefined): Promise<bigint> {
+  async apply(object: ManagedObject, over: OwnedObject | undefined): Promise<OwnedObject> {
     const metadata = { ...object.metadata, ...(over && { uid: over.uid }) };
     const manifest = { ...object, metadata } as unknown as KubernetesObject;
     const isForced = over !== undefined;
     const strategy = PatchStrategy.ServerSideApply;
     const request = this.#api.patch(manifest, undefined, undefined, fieldManager, isForced, strategy);
-    const applied = await apiCall(request, this.#options.clock);
-    return versionOf(applied.metadata?.resourceVersion);
+    return toOwned(object.kind, (await apiCall(request, this.#options.clock)) as unknown as ApiObject);
   }
 
   /** Deletes exactly that object; one that is gone already is well. Pods of a Deployment drain. Throws what the API server answers. */
