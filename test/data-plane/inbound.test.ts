@@ -12,7 +12,7 @@ import { ok, startOrigin, startRawServer } from "../support/raw-server.ts";
 import { valuesOf } from "../support/raw-message.ts";
 import type { Test } from "../support/test-context.ts";
 import type { TestSidecar } from "../support/sidecar.ts";
-import { sidecarFor } from "../support/sidecar.ts";
+import { inboundOnly, sidecarFor } from "../support/sidecar.ts";
 import { until } from "../support/until.ts";
 import { startWebSocketServer } from "../support/web-socket-server.ts";
 
@@ -22,16 +22,7 @@ async function besideApplication(
   protocol: InboundPort["protocol"] = "detect",
 ): Promise<TestSidecar> {
   const sidecar = await sidecarFor(t, { rules: [], clusters: {}, frontend: "other:80" });
-  sidecar.configure({
-    rules: [],
-    clusters: {},
-    frontend: "other:80",
-    workload: {
-      serviceName: "shop",
-      workloadVersion: "v1",
-      inboundPorts: [{ port: sidecar.inbound, applicationAddress: "127.0.0.1", applicationPort, protocol }],
-    },
-  });
+  sidecar.configure(inboundOnly({ port: sidecar.inbound, applicationAddress: "127.0.0.1", applicationPort, protocol }));
   return sidecar;
 }
 

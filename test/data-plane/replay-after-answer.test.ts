@@ -5,7 +5,7 @@ import { RawClient, exchange } from "../support/raw-client.ts";
 import { ok, startOrigin } from "../support/raw-server.ts";
 import { valuesOf } from "../support/raw-message.ts";
 import { backend, rule } from "../support/resources.ts";
-import { sidecarFor } from "../support/sidecar.ts";
+import { inboundOnly, sidecarFor } from "../support/sidecar.ts";
 import type { Test } from "../support/test-context.ts";
 
 const request = (method: string, body = ""): string =>
@@ -68,18 +68,9 @@ for (const [what, method, application] of [
   test(`the answer of a real agent whose application ${what} is replayed`, async (t) => {
     const gone = await (application ?? ((of: Test) => startOrigin(of, () => null)))(t);
     if (application === null) await gone.stop();
-    const sidecar = await sidecarFor(t, (inboundPort) => ({
-      rules: [],
-      clusters: {},
-      frontend: "other:80",
-      workload: {
-        serviceName: "shop",
-        workloadVersion: "v1",
-        inboundPorts: [
-          { port: inboundPort, applicationAddress: "127.0.0.1", applicationPort: gone.port, protocol: "detect" },
-        ],
-      },
-    }));
+    const sidecar = await sidecarFor(t, (port) =>
+      inboundOnly({ port, applicationAddress: "127.0.0.1", applicationPort: gone.port, protocol: "detect" }),
+    );
     const up = await startOrigin(t, () => ok("up"));
     const proxy = await proxyFor(
       t,

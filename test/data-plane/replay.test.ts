@@ -1,11 +1,8 @@
 // The one replay: after a connect failure any method, after a reset only what is safe to repeat; never twice, and never to
 // another backend than the one that was drawn. After an answer: replay-after-answer.test.ts.
 import test from "ava";
-import { MetricRegistry } from "../../agent/telemetry/metric-registry.ts";
 import { TraceDecider } from "../../agent/telemetry/trace-context.ts";
-import { parseTracingConfig } from "../../agent/telemetry/tracing-config.ts";
-import { Tracing } from "../../agent/telemetry/tracing.ts";
-import { startCollector } from "../support/otlp-collector.ts";
+import { collectedTracing } from "../support/collected-tracing.ts";
 import { proxyFor } from "../support/proxy.ts";
 import { RawClient, exchange } from "../support/raw-client.ts";
 import { ok, startOrigin, startRawServer } from "../support/raw-server.ts";
@@ -245,27 +242,7 @@ test("a replay that is reset too is the end of it", async (t) => {
 });
 
 test("a replay is an event of the request's span, and one request in the metrics", async (t) => {
-  const collector = await startCollector("http/protobuf");
-  const parsed = parseTracingConfig({
-    OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
-    OTEL_EXPORTER_OTLP_PROTOCOL: collector.protocol,
-  });
-  if (parsed.kind !== "on") throw new Error(JSON.stringify(parsed));
-  const registry = new MetricRegistry();
-  const dropped = registry.counterFamily("dropped_total", "Dropped.", ["reason"]);
-  const tracing = new Tracing({
-    config: { ...parsed.config, batchDelayMs: 10 },
-    agentVersion: "1",
-    spans: registry.counter("spans_total", "Spans."),
-    dropped: (reason) => dropped.with(reason),
-    warn: () => undefined,
-    nowMs: () => Date.now(),
-  });
-  t.teardown(async () => {
-    await tracing.shutdown(2000);
-    await collector.close();
-  });
-  await tracing.start({ "service.name": "gateway" });
+  const { tracing, spans } = await collectedTracing(t);
   const origin = await startOrigin(t, () => ok("answer"));
   const proxy = await proxyFor(
     t,
@@ -277,8 +254,8 @@ test("a replay is an event of the request's span, and one request in the metrics
     },
   );
   await exchange(t, proxy.port, request("POST", "body"));
-  await until(() => collector.spans.length === 2);
-  for (const span of collector.spans) {
+  await until(() => spans.length === 2);
+  for (const span of spans) {
     t.is(span.events.length, 1);
     t.is(span.events[0]!.name, "heddle.replay");
     const { attributes } = span.events[0]! as unknown as { attributes: Record<string, unknown> };

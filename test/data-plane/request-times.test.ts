@@ -4,11 +4,9 @@ import test from "ava";
 import { AccessLog } from "../../agent/telemetry/access-log.ts";
 import { MetricRegistry } from "../../agent/telemetry/metric-registry.ts";
 import { TraceDecider } from "../../agent/telemetry/trace-context.ts";
-import { parseTracingConfig } from "../../agent/telemetry/tracing-config.ts";
-import { Tracing } from "../../agent/telemetry/tracing.ts";
 import { WallClock } from "../../agent/telemetry/wall-clock.ts";
+import { collectedTracing } from "../support/collected-tracing.ts";
 import type { CollectedSpan } from "../support/otlp-collector.ts";
-import { startCollector } from "../support/otlp-collector.ts";
 import type { TestProxyOptions } from "../support/proxy.ts";
 import { proxyFor } from "../support/proxy.ts";
 import { exchange } from "../support/raw-client.ts";
@@ -28,39 +26,21 @@ interface Reports {
 }
 
 async function reporting(t: Test): Promise<Reports> {
-  const collector = await startCollector("http/protobuf");
-  const parsed = parseTracingConfig({
-    OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
-    OTEL_EXPORTER_OTLP_PROTOCOL: collector.protocol,
-  });
-  if (parsed.kind !== "on") throw new Error(JSON.stringify(parsed));
+  const { tracing, spans } = await collectedTracing(t);
   const registry = new MetricRegistry();
-  const dropped = registry.counterFamily("dropped_total", "Dropped.", ["reason"]);
-  const tracing = new Tracing({
-    config: { ...parsed.config, batchDelayMs: 10 },
-    agentVersion: "1",
-    spans: registry.counter("spans_total", "Spans."),
-    dropped: (reason) => dropped.with(reason),
-    warn: () => undefined,
-    nowMs: () => Date.now(),
-  });
-  await tracing.start({ "service.name": "gateway" });
   const destination = new PassThrough().setEncoding("utf8");
   let text = "";
   destination.on("data", (more: string) => (text += more));
   const droppedLines = registry.counter("lines_total", "Lines.");
   const accessLog = new AccessLog({ destination, droppedLines, flushIntervalMs: 5 });
-  t.teardown(async () => {
-    await Promise.all([tracing.shutdown(2000), accessLog.close(2000)]);
-    await collector.close();
-  });
+  t.teardown(() => accessLog.close(2000));
   const lines = (): ReturnType<Reports["lines"]> =>
     text
       .split("\n")
       .slice(0, -1)
       .map((line) => JSON.parse(line) as ReturnType<Reports["lines"]>[number]);
   return {
-    spans: collector.spans,
+    spans,
     lines,
     options: { tracing, accessLog, traces: new TraceDecider({ ratio: 1 }), random: () => 0 },
   };

@@ -2,7 +2,7 @@
 // a sidecar that inbound connections are redirected to. Arguments: the application's port, the pod's first address.
 import { createServer } from "node:http";
 import { agentPorts } from "../../proto/kubernetes.ts";
-import { sidecarFor } from "../support/sidecar.ts";
+import { inboundOnly, sidecarFor } from "../support/sidecar.ts";
 
 const [port = "", applicationAddress = ""] = process.argv.slice(2);
 const applicationPort = Number(port);
@@ -14,16 +14,7 @@ await new Promise<void>((resolve) => {
 });
 const sidecar = await sidecarFor(
   { teardown: () => undefined },
-  {
-    rules: [],
-    clusters: {},
-    frontend: "other:80",
-    workload: {
-      serviceName: "shop",
-      workloadVersion: "v1",
-      inboundPorts: [{ port: applicationPort, applicationAddress, applicationPort, protocol: "detect" }],
-    },
-  },
+  inboundOnly({ port: applicationPort, applicationAddress, applicationPort, protocol: "detect" }),
   { capture: true },
 );
 for (const host of ["0.0.0.0", "::"]) await sidecar.listeners.inbound.listen(host, agentPorts.inbound);

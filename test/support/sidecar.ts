@@ -10,6 +10,7 @@ import { defaultMirrorLimits } from "../../agent/proxy/proxy-context.ts";
 import { SplitRegistry } from "../../agent/routing/split-registry.ts";
 import { compile } from "../../agent/snapshot/compile.ts";
 import type { CompiledFrontend } from "../../agent/snapshot/compiled.ts";
+import type { InboundPort } from "../../agent/snapshot/resources.ts";
 import { SnapshotStore } from "../../agent/snapshot/store.ts";
 import { AgentMetrics } from "../../agent/telemetry/agent-metrics.ts";
 import { WallClock } from "../../agent/telemetry/wall-clock.ts";
@@ -51,6 +52,12 @@ export class HeldResolver implements FrontendResolver {
       done(this.#store.current().frontends.get(frontend) ?? null);
     }
   }
+}
+
+/** Nothing but the workload's own port, and the application behind it. */
+export function inboundOnly(inboundPort: InboundPort): SetDescription {
+  const workload = { serviceName: "shop", workloadVersion: "v1", inboundPorts: [inboundPort] };
+  return { rules: [], clusters: {}, frontend: "other:80", workload };
 }
 
 export interface TestSidecar {
